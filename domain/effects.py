@@ -1,0 +1,93 @@
+"""What the router wants done about one message: the only thing the unit of work is asked to write for it.
+
+Exactly one effect per accepted envelope; each is one line of the ledger.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.decision import Decision
+from domain.facts import Fact
+from domain.message import Message
+from domain.status import Status
+from domain.ticket import Ticket
+
+
+class Outcome(StrEnum):
+    """What became of an accepted message. accepted = the sum of these + in flight."""
+
+    TICKETED = "ticketed"
+    APPENDED = "appended"
+    DUPLICATE = "duplicate"
+    SUPPRESSED = "suppressed"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A new ticket with its first message."""
+
+    message: Message
+    author: str
+    ticket: Ticket
+    decision: Decision
+    facts: tuple[Fact, ...]
+    message_id: str
+
+    outcome = Outcome.TICKETED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """A message that joins an existing ticket; ``status`` is set where it moves the ticket."""
+
+    message: Message
+    author: str
+    number: int
+    decision: Decision
+    facts: tuple[Fact, ...]
+    message_id: str
+    status: Status | None = None
+
+    outcome = Outcome.APPENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """The same message again. ``number`` is the first one's ticket, if it made one."""
+
+    message: Message
+    number: int | None
+    first_envelope: str
+    facts: tuple[Fact, ...] = ()
+
+    outcome = Outcome.DUPLICATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppressed:
+    """Makes no ticket (automatic mail, spam); kept, listed, and one click makes it a ticket.
+
+    ``number`` is set where it concerns a ticket all the same (a bounce of our own answer)."""
+
+    message: Message
+    reason: str
+    number: int | None = None
+    facts: tuple[Fact, ...] = ()
+
+    outcome = Outcome.SUPPRESSED
+
+
+Effect = Opened | Appended | Repeated | Suppressed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A ledger line as read back."""
+
+    envelope_id: str
+    outcome: Outcome
+    ticket: int | None
+    reason: str
+    at: datetime

@@ -1,0 +1,90 @@
+"""What has happened: frozen, past tense, typed. A fact has no idea of subjects or tables.
+
+Facts carry surrogate ids only, never addresses or bodies, so that they may be logged and kept. ``NAME`` is the
+outside name (``ticket.<fact>`` on the bus, ``history[].fact`` in the API).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Base: the ticket it is about, when, and by whom (``router``, ``timekeeper``, ``agent:<id>``, ``requester``)."""
+
+    NAME: ClassVar[str] = ""
+    ticket: int
+    at: datetime
+    by: str
+    envelope: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketCreated(Fact):
+    NAME: ClassVar[str] = "ticket.created"
+    channel: str
+    kind: str
+    catalog: str
+    priority: str
+    plan: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketAssigned(Fact):
+    """The ticket stands in a line's queue (``assignee`` None) or is an agent's."""
+
+    NAME: ClassVar[str] = "ticket.assigned"
+    line: str
+    group: str | None = None
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAppended(Fact):
+    NAME: ClassVar[str] = "ticket.message_appended"
+    message: str
+    direction: str
+    line: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChanged(Fact):
+    NAME: ClassVar[str] = "ticket.status_changed"
+    old: str
+    new: str
+    line: str
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReported(Fact):
+    """A bounce or delivery report came back for something this ticket sent."""
+
+    NAME: ClassVar[str] = "ticket.delivery_reported"
+    line: str
+    action: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateReceived(Fact):
+    """The same message came again by another way; ``recipients`` that were new are on the message now."""
+
+    NAME: ClassVar[str] = "ticket.duplicate_received"
+    line: str
+    adapter: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+FACTS: tuple[type[Fact], ...] = (
+    TicketCreated,
+    TicketAssigned,
+    MessageAppended,
+    StatusChanged,
+    DeliveryReported,
+    DuplicateReceived,
+)

@@ -1,0 +1,48 @@
+"""Who wrote: an identity is an address on a channel; a person is a reversible link over identities."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What an organisation bought. Dates are inclusive; ``until`` None means open-ended."""
+
+    id: str
+    plan: str
+    since: date
+    until: date | None = None
+
+    def covers(self, day: date) -> bool:
+        return self.since <= day and (self.until is None or day <= self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """A customer, or a department of our own (``segment``: external, internal, partner)."""
+
+    id: str
+    name: str
+    domains: tuple[str, ...] = ()
+    segment: str = "external"
+    contracts: tuple[Contract, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """``verified`` says that the owner proved control of the address; ``organization_id`` is set by a person's card."""
+
+    id: str
+    channel: str
+    address: str
+    name: str = ""
+    verified: bool = False
+    person_id: str | None = None
+    organization_id: str | None = None
+    vip: bool = False
+    language: str | None = None
+
+
+def mail_domain(address: str) -> str:
+    """``a@Example.ORG`` -> ``example.org``; ``""`` where there is none."""
+    return address.rpartition("@")[2].lower() if "@" in address else ""

@@ -1,0 +1,174 @@
+"""What arrives (Envelope) and what it means (Message).
+
+An Envelope is the untouched bytes with what the transport knew; a Message is the normalised form that every
+channel shares and that the router reads. Both are frozen and travel the bus as versioned JSON.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from domain.ids import BlobKey
+
+ChannelName = str
+"""An open string, not an enum: ``email``, ``telegram``, ``form``, ``ivr``, ``alert``, ``api``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A file that was put into the blobs before its message was accepted (form uploads)."""
+
+    blob: BlobKey
+    name: str
+    size: int
+    media_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Raw bytes as accepted. Exactly one of ``raw`` and ``blob`` is set (the claim check: over 256 KiB, blob).
+
+    ``adapter`` is the module that received it (``smtp``, ``lmtp``, ``form``), ``account`` the configured mailbox,
+    listener or form slug. ``meta`` holds transport facts with JSON values: for mail ``mail_from`` (str, "" for
+    the null sender), ``rcpt_tos`` (list of str), ``peer``, ``helo``, ``tls`` (bool); for a form ``peer``, ``locale``.
+    """
+
+    id: str
+    channel: ChannelName
+    account: str
+    adapter: str
+    received_at: datetime
+    media_type: str
+    size: int
+    sha256: BlobKey
+    raw: bytes | None = None
+    blob: BlobKey | None = None
+    files: tuple[StoredFile, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An address on a channel, normalised for comparison; ``name`` is what its owner calls themselves.
+
+    ``address`` for mail is lower-cased with an IDNA-decoded domain; ``""`` where the message named none.
+    """
+
+    channel: ChannelName
+    address: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file of a message. Its content lies in the blobs under ``blob`` (SHA-256 of the content).
+
+    ``media_type`` is sniffed from the content, ``declared_type`` is what the sender said. ``name`` is safe to
+    offer for saving: no path, no control or bidirectional-override characters, never empty.
+    ``content_id`` is set for images that the HTML shows by ``cid:`` (without angle brackets).
+    """
+
+    blob: BlobKey
+    name: str
+    size: int
+    media_type: str
+    declared_type: str = ""
+    content_id: str | None = None
+    inline: bool = False
+
+
+AutomaticKind = Literal["auto_reply", "bounce", "delivery_report", "list", "bulk", "loop"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Automatic:
+    """A program wrote this message. ``because`` names the header or form that gave it away."""
+
+    kind: AutomaticKind
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounce:
+    """What a delivery report says (RFC 3464). ``status`` is the enhanced code, ``5.1.1``; ``""`` if none was given.
+
+    ``message_id`` is the Message-ID of the returned mail, if it came along.
+    """
+
+    action: Literal["failed", "delayed", "delivered", "relayed", "expanded", ""]
+    recipient: str
+    status: str
+    diagnostic: str = ""
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthenticationResult:
+    """One ``Authentication-Results`` header (RFC 8601). Trusted only if ``authserv_id`` is our own relay's."""
+
+    authserv_id: str
+    spf: str = ""
+    dkim: str = ""
+    dmarc: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A normalised message: what the router decides on and the agent reads.
+
+    ``key``: idempotency key, unique in the store; the same message by whatever adapter gives the same key.
+    ``conversation``: native conversation handles (hashed), the first is the message's own; a message that shares a
+    handle with an open ticket may belong to it. For mail a handle is made of one Message-ID of the thread and the
+    sender, so that knowing a Message-ID grants a stranger nothing.
+    ``native_id``: the channel's own id (mail: Message-ID without brackets). ``references``: the ids it answers,
+    nearest parent first.
+    ``tokens``: ticket tokens found in recipients and references, unverified.
+    ``text`` is the new part, ``quoted`` the earlier mails below it, ``signature`` what stands between;
+    ``full_text`` is everything as it was, set only where the split took something off ``text``.
+    ``html`` is sanitised (allow-list), images by ``cid:`` kept as such, or None.
+    ``flags`` are short fixed words: ``reply_to_mismatch``, ``encrypted``, ``signed``, ``unparsed``, ``capped:depth``,
+    ``charset_guessed`` ...
+    ``fields`` are answers of a form or an IVR; ``catalog`` a service that the requester chose themselves.
+    """
+
+    envelope_id: str
+    channel: ChannelName
+    account: str
+    adapter: str
+    received_at: datetime
+    key: str
+    sender: Address
+    subject: str
+    text: str
+    raw: BlobKey
+    size: int
+    native_id: str | None = None
+    references: tuple[str, ...] = ()
+    conversation: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    reply_to: Address | None = None
+    recipients: tuple[str, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    sent_at: datetime | None = None
+    language: str | None = None
+    quoted: str = ""
+    signature: str = ""
+    full_text: str | None = None
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    automatic: Automatic | None = None
+    bounces: tuple[Bounce, ...] = ()
+    authentication: tuple[AuthenticationResult, ...] = ()
+    catalog: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalized:
+    """What normalising gives: the message, and the contents of its attachments by blob key."""
+
+    message: Message
+    contents: Mapping[BlobKey, bytes] = field(default_factory=dict)

@@ -1,0 +1,244 @@
+"""Ports: what the rooms need of each other, as Protocols with their obligations.
+
+Contract tests under ``tests/contract/`` run every implementation of a port, fake and real, through the same cases.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from domain.effects import Effect, Settled
+from domain.identity import Identity, Organization
+from domain.ids import BlobKey
+from domain.message import Envelope, Message, StoredFile
+from domain.people import Agent, ApiToken, Session, TokenScope
+from domain.policy import Policy
+from domain.ticket import KnownTicket
+from domain.views import (
+    AttachmentView,
+    Filter,
+    HeldRow,
+    LedgerRow,
+    LineCount,
+    Page,
+    QueueRow,
+    Receipt,
+    Scope,
+    Sort,
+    TicketView,
+)
+
+
+class Clock(Protocol):
+    """The only source of the present. Aware, UTC."""
+
+    def now(self) -> datetime: ...
+
+
+class Ids(Protocol):
+    """Unique, unguessable (80 random bits and more), sortable by the time of making. 26 characters of ``[0-9A-Z]``."""
+
+    def new(self) -> str: ...
+
+
+class Blobs(Protocol):
+    """Content-addressed bytes. The key is the lower-case hex SHA-256 of the content.
+
+    ``put`` and ``put_many`` return only when the bytes are durable (fsync, or the object store's acknowledgement).
+    Putting the same content again is a no-op. A half-written blob is never visible under its key.
+    Raises ``Unavailable("blobs")`` when the storage is away or full.
+    """
+
+    async def put(self, content: bytes) -> BlobKey: ...
+    async def put_many(self, contents: Mapping[BlobKey, bytes]) -> None:
+        """Keys must be the contents' own hashes."""
+        ...
+
+    async def get(self, key: BlobKey) -> bytes:
+        """Raises ``NotFound``."""
+        ...
+
+    async def erase(self, key: BlobKey) -> None:
+        """Forgets the content; erasing what is absent is fine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a channel adapter hands to intake: bytes and what the transport knew of them."""
+
+    channel: str
+    account: str
+    adapter: str
+    media_type: str
+    raw: bytes
+    files: tuple[StoredFile, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Intake(Protocol):
+    """The one door. See ``gateway.intake``."""
+
+    async def accept(self, draft: Draft) -> str:
+        """Returns the envelope id, and only once the bytes are durable: acknowledged by the bus after its fsync, or
+        fsynced in the local spool while the bus is away. Until it returns, the peer must not be told "received".
+        Raises ``Unavailable`` (nothing was kept, the peer should try again) and ``Permanent`` (over the size limit)."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Recollection:
+    """All that the store knows about a batch of messages, read (and locked) at once.
+
+    ``handled``: envelopes that already have a ledger line (a redelivery). ``keys``: idempotency key -> the envelope
+    that came first and its ticket. ``conversations``: handle -> ticket number. ``natives``: native message id ->
+    ticket number. ``identities``: (channel, address) -> identity; every sender of the batch is there, made if new.
+    ``organizations`` by id, ``domains`` mail domain -> organisation id. ``repeats``: identity id -> numbers and
+    times of tickets it opened in the last 30 days.
+    """
+
+    handled: dict[str, Settled] = field(default_factory=dict)
+    keys: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    conversations: dict[str, int] = field(default_factory=dict)
+    natives: dict[str, int] = field(default_factory=dict)
+    tickets: dict[int, KnownTicket] = field(default_factory=dict)
+    identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
+    organizations: dict[str, Organization] = field(default_factory=dict)
+    domains: dict[str, str] = field(default_factory=dict)
+    repeats: dict[str, tuple[tuple[int, datetime], ...]] = field(default_factory=dict)
+
+
+class UnitOfWork(Protocol):
+    """One transaction over a batch. Nothing persists before the context manager is left without an exception."""
+
+    async def recall(self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = ()) -> Recollection:
+        """Reads what the batch refers to and locks its keys and conversations against other routers until the end of
+        the transaction, so that two routers never open two tickets for one conversation. ``tokens``: numbers of
+        verified ticket tokens, whose tickets are read too."""
+        ...
+
+    async def next_numbers(self, count: int) -> Sequence[int]:
+        """Ticket numbers, never given before nor again; a rolled back transaction leaves a gap."""
+        ...
+
+    async def save(self, effects: Sequence[Effect], now: datetime) -> None:
+        """Tickets, messages, clocks, decisions, history, search, ledger lines and outbox rows of the batch."""
+        ...
+
+
+class Store(Protocol):
+    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Raises ``Unavailable("database")`` when it cannot be reached, on entry, on use or on commit."""
+        ...
+
+
+class Views(Protocol):
+    """Reading for the desk and the API. Every method takes the reader's scope; what is outside it does not exist:
+    lists leave it out, single reads raise ``NotFound``."""
+
+    async def queue(
+        self, scope: Scope, wanted: Filter, *, sort: Sort = "urgency", cursor: str | None = None, limit: int = 50
+    ) -> Page:
+        """Raises ``Invalid("cursor", ...)`` for a cursor that is not ours."""
+        ...
+
+    async def rows(self, scope: Scope, numbers: Sequence[int]) -> Sequence[QueueRow]: ...
+    async def counts(self, scope: Scope, now: datetime) -> Sequence[LineCount]:
+        """Open, unassigned and overdue tickets per line of the scope; lines without tickets are left out."""
+        ...
+
+    async def ticket(self, scope: Scope, number: int) -> TicketView: ...
+    async def attachment(self, scope: Scope, attachment_id: str) -> AttachmentView: ...
+    async def raw_key(self, scope: Scope, message_id: str) -> BlobKey:
+        """Blob key of the raw message; ``NotFound`` for notes and foreign messages."""
+        ...
+
+    async def message_html(self, scope: Scope, message_id: str) -> tuple[str, Sequence[AttachmentView]]:
+        """Sanitised HTML of a message and its attachments (for cid images)."""
+        ...
+
+    async def held(
+        self, scope: Scope, *, outcome: str | None = None, limit: int = 50, before: str | None = None
+    ) -> Sequence[HeldRow]:
+        """Messages that made no ticket, newest first. Only for readers who see every line or are administrators."""
+        ...
+
+    async def held_one(self, scope: Scope, held_id: str) -> HeldRow: ...
+    async def receipt(self, envelope_id: str) -> Receipt | None:
+        """None: no ledger line yet (in flight, or never accepted; the caller asks the bus)."""
+        ...
+
+    async def ledger(self) -> Sequence[LedgerRow]:
+        """Outcome sums per channel; ``accepted`` and ``in_flight`` are for the bus to add."""
+        ...
+
+
+class Accounts(Protocol):
+    """Agents, their sign-in, API tokens. Times come from the caller's clock."""
+
+    async def add_agent(self, *, email: str, name: str, lines: Iterable[str], admin: bool) -> Agent:
+        """Raises ``Conflict`` where the address is an agent's already."""
+        ...
+
+    async def agent_by_email(self, email: str) -> Agent | None: ...
+    async def agents(self) -> Sequence[Agent]: ...
+    async def new_link(self, agent_id: str, now: datetime, valid: timedelta) -> str:
+        """A one-time sign-in secret (128 bits and more); only its hash is kept."""
+        ...
+
+    async def use_link(self, secret: str, now: datetime, valid: timedelta) -> tuple[str, Session] | None:
+        """Consumes the link and opens a session: (session secret, session); None if unknown, used or expired."""
+        ...
+
+    async def session(self, secret: str, now: datetime) -> Session | None: ...
+    async def end_session(self, secret: str) -> None: ...
+    async def add_token(self, *, name: str, scope: TokenScope, now: datetime) -> str:
+        """The secret, shown once. Raises ``Conflict`` where the name is taken."""
+        ...
+
+    async def token(self, secret: str) -> ApiToken | None: ...
+
+
+class PolicySource(Protocol):
+    """The running policy. ``current`` costs nothing and may change between two calls."""
+
+    @property
+    def current(self) -> Policy: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveEvent:
+    """A fact as the desk's open pages need it: enough to know whether and what to fetch again."""
+
+    fact: str
+    ticket: int
+    line: str | None
+    at: datetime
+
+
+class LiveFeed(Protocol):
+    """Facts as they happen. Best effort: a page that missed some is put right by its next load."""
+
+    def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[LiveEvent]]: ...
+
+
+class Uploads(Protocol):
+    """Files that come before the message that names them (``POST /api/v1/attachments``)."""
+
+    async def add(self, file: StoredFile, now: datetime) -> str: ...
+    async def find(self, upload_id: str) -> StoredFile | None: ...
+
+
+class Releases(Protocol):
+    """Making a ticket of what was held."""
+
+    async def release(self, held_id: str, *, by: str) -> str:
+        """Sends the held message through again with suppression off; returns its envelope id. Raises ``NotFound``,
+        and ``Conflict`` where it has been released already."""
+        ...
+
+
+Now = Callable[[], datetime]
+Normalize = Callable[[Envelope, bytes], Any]

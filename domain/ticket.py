@@ -1,0 +1,67 @@
+"""The ticket as the router opens it, and what it knows of tickets that exist."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from domain.clocks import ClockRecord
+from domain.status import Status
+
+
+class Priority(StrEnum):
+    P1 = "p1"
+    P2 = "p2"
+    P3 = "p3"
+    P4 = "p4"
+
+
+class Level(StrEnum):
+    """Impact and urgency, as the priority matrix reads them."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A new ticket. ``number`` comes from the store's sequence; ``requester`` is an identity's id."""
+
+    number: int
+    subject: str
+    status: Status
+    priority: Priority
+    impact: Level
+    urgency: Level
+    channel: str
+    account: str
+    requester: str
+    organization: str | None
+    plan: str
+    catalog: str
+    kind: str
+    line: str
+    group: str | None
+    policy_revision: int
+    created_at: datetime
+    substatus: str | None = None
+    assignee: str | None = None
+    language: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    clocks: tuple[ClockRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTicket:
+    """What correlation needs of a ticket that exists (or was opened earlier in the same batch)."""
+
+    number: int
+    status: Status
+    line: str
+    requester: str
+    participants: frozenset[str]
+    """Identity ids that may write to it without a token: the requester and whom an agent added."""
+    closed_at: datetime | None = None

@@ -1,0 +1,232 @@
+"""What pages and the API read: plain values, already cut to the reader's scope."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from domain.clocks import ClockRecord
+from domain.decision import Decision
+from domain.message import Attachment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Who reads. The one thing that decides which tickets are seen, in every query.
+
+    ``lines`` None means every line (an administrator, an API token of that scope)."""
+
+    reader: str
+    lines: frozenset[str] | None
+    admin: bool = False
+
+    def sees_line(self, line: str) -> bool:
+        return self.lines is None or line in self.lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """What is asked of the list of tickets. Empty means: no condition. ``q`` is free text or a number."""
+
+    line: tuple[str, ...] = ()
+    assignee: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    priority: tuple[str, ...] = ()
+    channel: tuple[str, ...] = ()
+    catalog: str | None = None
+    kind: tuple[str, ...] = ()
+    customer: str | None = None
+    q: str = ""
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    open_only: bool = False
+
+
+Sort = Literal["urgency", "newest", "oldest", "updated"]
+"""``urgency``: priority, then nearest due, then number. The order in which a line works."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    number: int
+    subject: str
+    status: str
+    priority: str
+    channel: str
+    requester_name: str
+    requester_address: str
+    organization: str | None
+    plan: str
+    catalog: str
+    kind: str
+    line: str
+    group: str | None
+    assignee: str | None
+    assignee_name: str | None
+    created_at: datetime
+    updated_at: datetime
+    due_at: datetime | None
+    due_target: str | None
+    preview: str
+    flags: tuple[str, ...] = ()
+    attachments: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """``total`` is exact up to 1,000; ``capped`` says that there are at least that many."""
+
+    items: tuple[QueueRow, ...]
+    next: str | None
+    total: int
+    capped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityView:
+    id: str
+    channel: str
+    address: str
+    verified: bool
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequesterView:
+    id: str
+    name: str
+    identities: tuple[IdentityView, ...]
+    organization: str | None
+    plan: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachmentView:
+    id: str
+    file: Attachment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageView:
+    id: str
+    envelope_id: str | None
+    at: datetime
+    direction: Literal["inbound", "outbound", "note"]
+    channel: str
+    author: str
+    author_address: str
+    subject: str
+    text: str
+    quoted: str
+    signature: str
+    full_text: str | None
+    html: str | None
+    language: str | None
+    recipients: tuple[str, ...]
+    raw: str | None
+    flags: tuple[str, ...]
+    attachments: tuple[AttachmentView, ...]
+    delivery: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    at: datetime
+    fact: str
+    by: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketView:
+    number: int
+    subject: str
+    status: str
+    substatus: str | None
+    priority: str
+    impact: str
+    urgency: str
+    channel: str
+    account: str
+    requester: RequesterView
+    catalog: str
+    kind: str
+    line: str
+    group: str | None
+    assignee: str | None
+    assignee_name: str | None
+    policy_revision: int
+    created_at: datetime
+    updated_at: datetime
+    language: str | None
+    fields: Mapping[str, Any]
+    flags: tuple[str, ...]
+    messages: tuple[MessageView, ...]
+    clocks: tuple[ClockRecord, ...]
+    decision: Decision | None
+    history: tuple[HistoryEntry, ...]
+    suggestions: tuple[int, ...] = ()
+    """Tickets that the subject names by number: shown, never joined by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineCount:
+    line: str
+    open: int
+    unassigned: int
+    overdue: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRow:
+    """A message that made no ticket: suppressed, or quarantined with the stage and fault that stopped it."""
+
+    id: str
+    envelope_id: str
+    outcome: Literal["suppressed", "quarantined"]
+    channel: str
+    account: str
+    at: datetime
+    reason: str
+    origin: str
+    subject: str
+    sender: str
+    raw: str | None
+    released_at: datetime | None = None
+    ticket: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """One channel's sums. They add up at all times: accepted = the five outcomes + in_flight."""
+
+    channel: str
+    accepted: int
+    ticketed: int = 0
+    appended: int = 0
+    duplicate: int = 0
+    suppressed: int = 0
+    quarantined: int = 0
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Where a submitted message stands; ``ticket`` its number once there is one."""
+
+    state: Literal["in_flight", "ticketed", "appended", "duplicate", "suppressed", "quarantined"]
+    ticket: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceStep:
+    """One stage of a message's way, as the store and the streams know it."""
+
+    stage: str
+    at: datetime | None
+    outcome: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Rows = Sequence[QueueRow]
