@@ -1,0 +1,1 @@
+"""Migrations by Alembic, on both databases. ``upgrade`` is what ``priyom db upgrade`` and every start call."""

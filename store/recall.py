@@ -1,0 +1,200 @@
+"""Reading, for a batch of messages, all that the router must know, in a fixed number of statements.
+
+On PostgreSQL the batch's keys, conversation handles and senders are locked first (advisory locks of the transaction,
+taken in one order), so that two routers never decide about the same conversation at once. SQLite needs none: its
+writing transactions are one at a time.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.effects import Outcome, Settled
+from domain.identity import Contract, Identity, Organization, mail_domain
+from domain.message import Message
+from domain.ports import Ids, Recollection
+from domain.status import Status
+from domain.ticket import KnownTicket
+from store.dialect import insert
+from store.tables import (
+    ContractRow,
+    ConversationRow,
+    IdentityRow,
+    KeyRow,
+    LedgerEntryRow,
+    MessageRow,
+    OrganizationDomainRow,
+    OrganizationRow,
+    ParticipantRow,
+    PersonRow,
+    TicketRow,
+)
+from store.tables.base import table
+
+HANDLES_PER_MESSAGE = 12
+"""A thread's nearest ids decide; more would only be more locks."""
+
+_REPEATS_WITHIN = timedelta(days=30)
+_REPEATS_READ = 500
+
+ledger, keys, conversations, identities = (table(row) for row in (LedgerEntryRow, KeyRow, ConversationRow, IdentityRow))
+messages_, tickets, participants, persons = (table(row) for row in (MessageRow, TicketRow, ParticipantRow, PersonRow))
+organizations, domains, contracts = (table(row) for row in (OrganizationRow, OrganizationDomainRow, ContractRow))
+
+
+async def recall(
+    connection: AsyncConnection, batch: Sequence[Message], now: datetime, tokens: Iterable[int], ids: Ids
+) -> Recollection:
+    """See ``domain.ports.UnitOfWork.recall``."""
+    await _lock(connection, batch)
+    known = Recollection()
+    await _read_books(connection, batch, known)
+    await _read_identities(connection, batch, known, now, ids)
+    numbers = {*tokens, *known.conversations.values(), *known.natives.values()}
+    numbers |= {number for _, number in known.keys.values() if number is not None}
+    await _read_tickets(connection, numbers, known)
+    await _read_organizations(connection, batch, known)
+    await _read_repeats(connection, known, now)
+    return known
+
+
+async def _lock(connection: AsyncConnection, batch: Sequence[Message]) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    names = {m.key for m in batch} | {h for m in batch for h in m.conversation[:HANDLES_PER_MESSAGE]}
+    names |= {f"{m.sender.channel}:{m.sender.address}" for m in batch}
+    await connection.execute(
+        text(
+            "SELECT pg_advisory_xact_lock(lock) FROM "
+            "(SELECT DISTINCT hashtextextended(name, 0) AS lock FROM unnest(CAST(:names AS text[])) AS name "
+            "ORDER BY lock) AS locks"
+        ),
+        {"names": sorted(names)},
+    )
+
+
+async def _read_books(connection: AsyncConnection, batch: Sequence[Message], known: Recollection) -> None:
+    envelopes = [m.envelope_id for m in batch]
+    for row in await connection.execute(select(ledger).where(ledger.c.envelope_id.in_(envelopes))):
+        known.handled[row.envelope_id] = Settled(
+            envelope_id=row.envelope_id, outcome=Outcome(row.outcome), ticket=row.number, reason=row.reason, at=row.at
+        )
+    wanted = {m.key for m in batch}
+    for row in await connection.execute(select(keys).where(keys.c.key.in_(wanted))):
+        known.keys[row.key] = (row.envelope_id, row.number)
+    handles = {h for m in batch for h in m.conversation[:HANDLES_PER_MESSAGE]}
+    for row in await connection.execute(select(conversations).where(conversations.c.handle.in_(handles))):
+        known.conversations[row.handle] = row.number
+    natives = {reference for m in batch for reference in m.references}
+    natives |= {b.message_id for m in batch for b in m.bounces if b.message_id}
+    if natives:
+        found = select(messages_.c.native_id, messages_.c.number).where(messages_.c.native_id.in_(natives))
+        for row in await connection.execute(found.order_by(messages_.c.number)):
+            known.natives[row.native_id] = row.number
+
+
+async def _read_identities(
+    connection: AsyncConnection, batch: Sequence[Message], known: Recollection, now: datetime, ids: Ids
+) -> None:
+    senders = {(m.sender.channel, m.sender.address): m.sender for m in batch}
+    await _select_identities(connection, set(senders), known)
+    new = [
+        {
+            "id": ids.new(),
+            "channel": s.channel,
+            "address": s.address,
+            "name": s.name,
+            "verified": False,
+            "created_at": now,
+        }
+        for place, s in sorted(senders.items())
+        if place not in known.identities
+    ]
+    if new:
+        await connection.execute(insert(connection, identities).on_conflict_do_nothing(), new)
+        await _select_identities(connection, {(str(row["channel"]), str(row["address"])) for row in new}, known)
+
+
+async def _select_identities(connection: AsyncConnection, places: set[tuple[str, str]], known: Recollection) -> None:
+    addresses = {address for _, address in places}
+    query = (
+        select(identities, persons.c.organization_id, persons.c.vip, persons.c.language, persons.c.name.label("person"))
+        .join_from(identities, persons, isouter=True)
+        .where(identities.c.address.in_(addresses))
+    )
+    for row in await connection.execute(query):
+        if (row.channel, row.address) in places:
+            known.identities[row.channel, row.address] = Identity(
+                id=row.id,
+                channel=row.channel,
+                address=row.address,
+                name=row.person or row.name,
+                verified=row.verified,
+                person_id=row.person_id,
+                organization_id=row.organization_id,
+                vip=bool(row.vip),
+                language=row.language,
+            )
+
+
+async def _read_tickets(connection: AsyncConnection, numbers: set[int], known: Recollection) -> None:
+    if not numbers:
+        return
+    writers: dict[int, set[str]] = {}
+    for row in await connection.execute(select(participants).where(participants.c.number.in_(numbers))):
+        writers.setdefault(row.number, set()).add(row.identity_id)
+    columns = (tickets.c.number, tickets.c.status, tickets.c.line, tickets.c.requester_id, tickets.c.closed_at)
+    query = select(*columns).where(tickets.c.number.in_(numbers))
+    if connection.dialect.name == "postgresql":
+        query = query.order_by(tickets.c.number).with_for_update()
+    for row in await connection.execute(query):
+        known.tickets[row.number] = KnownTicket(
+            number=row.number,
+            status=Status(row.status),
+            line=row.line,
+            requester=row.requester_id,
+            participants=frozenset(writers.get(row.number, set()) | {row.requester_id}),
+            closed_at=row.closed_at,
+        )
+
+
+async def _read_organizations(connection: AsyncConnection, batch: Sequence[Message], known: Recollection) -> None:
+    wanted_domains = {d for m in batch if (d := mail_domain(m.sender.address))}
+    for row in await connection.execute(select(domains).where(domains.c.domain.in_(wanted_domains))):
+        known.domains[row.domain] = row.organization_id
+    wanted = set(known.domains.values())
+    wanted |= {i.organization_id for i in known.identities.values() if i.organization_id is not None}
+    if not wanted:
+        return
+    owned: dict[str, list[Any]] = {}
+    for row in await connection.execute(select(contracts).where(contracts.c.organization_id.in_(wanted))):
+        owned.setdefault(row.organization_id, []).append(
+            Contract(id=row.id, plan=row.plan, since=row.since, until=row.until)
+        )
+    named: dict[str, list[str]] = {}
+    for row in await connection.execute(select(domains).where(domains.c.organization_id.in_(wanted))):
+        named.setdefault(row.organization_id, []).append(row.domain)
+    for row in await connection.execute(select(organizations).where(organizations.c.id.in_(wanted))):
+        known.organizations[row.id] = Organization(
+            id=row.id,
+            name=row.name,
+            segment=row.segment,
+            domains=tuple(sorted(named.get(row.id, ()))),
+            contracts=tuple(sorted(owned.get(row.id, ()), key=lambda contract: (contract.since, contract.id))),
+        )
+
+
+async def _read_repeats(connection: AsyncConnection, known: Recollection, now: datetime) -> None:
+    wanted = {identity.id for identity in known.identities.values()}
+    query = (
+        select(tickets.c.requester_id, tickets.c.number, tickets.c.created_at)
+        .where(tickets.c.requester_id.in_(wanted), tickets.c.created_at >= now - _REPEATS_WITHIN)
+        .order_by(tickets.c.created_at.desc())
+        .limit(_REPEATS_READ)
+    )
+    for row in await connection.execute(query):
+        earlier = known.repeats.get(row.requester_id, ())
+        known.repeats[row.requester_id] = (*earlier, (row.number, row.created_at))

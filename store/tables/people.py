@@ -1,0 +1,65 @@
+"""Requesters: identities, the persons behind them, organisations and their contracts. Rows, since they change daily
+and can be erased; the policy refers to none of them."""
+
+from datetime import date, datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field
+
+from store.tables.base import Table, instant
+
+
+class OrganizationRow(Table, table=True):
+    __tablename__ = "organizations"
+
+    id: str = Field(primary_key=True)
+    name: str
+    segment: str = "external"
+    created_at: datetime = instant()
+
+
+class OrganizationDomainRow(Table, table=True):
+    """A mail domain whose writers belong to the organisation."""
+
+    __tablename__ = "organization_domains"
+
+    domain: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id", index=True)
+
+
+class ContractRow(Table, table=True):
+    """``since`` and ``until`` are inclusive days; ``plan`` is a key of the policy."""
+
+    __tablename__ = "contracts"
+
+    id: str = Field(primary_key=True)
+    organization_id: str = Field(foreign_key="organizations.id", index=True)
+    plan: str
+    since: date
+    until: date | None = None
+
+
+class PersonRow(Table, table=True):
+    __tablename__ = "persons"
+
+    id: str = Field(primary_key=True)
+    name: str
+    organization_id: str | None = Field(default=None, foreign_key="organizations.id", index=True)
+    vip: bool = False
+    language: str | None = None
+    created_at: datetime = instant()
+
+
+class IdentityRow(Table, table=True):
+    """An address on a channel. ``person_id`` is the reversible link: clearing it undoes a merge."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("channel", "address"), Index(None, "person_id"))
+
+    id: str = Field(primary_key=True)
+    channel: str
+    address: str
+    name: str = ""
+    verified: bool = False
+    person_id: str | None = Field(default=None, foreign_key="persons.id")
+    created_at: datetime = instant()

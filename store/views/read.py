@@ -1,0 +1,83 @@
+"""``domain.ports.Views``: each call is one short reading transaction."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.ids import BlobKey
+from domain.views import (
+    AttachmentView,
+    Filter,
+    HeldRow,
+    LedgerRow,
+    LineCount,
+    Page,
+    QueueRow,
+    Receipt,
+    Scope,
+    Sort,
+    TicketView,
+)
+from store.engine import Engines, faults
+from store.views import books, queue, ticket
+
+
+class SqlViews:
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        with faults():
+            async with self._engines.read.connect() as connection:
+                yield connection
+
+    async def queue(
+        self, scope: Scope, wanted: Filter, *, sort: Sort = "urgency", cursor: str | None = None, limit: int = 50
+    ) -> Page:
+        async with self._reading() as connection:
+            return await queue.queue(connection, scope, wanted, sort, cursor, limit)
+
+    async def rows(self, scope: Scope, numbers: Sequence[int]) -> Sequence[QueueRow]:
+        async with self._reading() as connection:
+            return await queue.rows(connection, scope, numbers)
+
+    async def counts(self, scope: Scope, now: datetime) -> Sequence[LineCount]:
+        async with self._reading() as connection:
+            return await queue.counts(connection, scope, now)
+
+    async def ticket(self, scope: Scope, number: int) -> TicketView:
+        async with self._reading() as connection:
+            return await ticket.ticket(connection, scope, number)
+
+    async def attachment(self, scope: Scope, attachment_id: str) -> AttachmentView:
+        async with self._reading() as connection:
+            return await ticket.attachment(connection, scope, attachment_id)
+
+    async def raw_key(self, scope: Scope, message_id: str) -> BlobKey:
+        async with self._reading() as connection:
+            return await ticket.raw_key(connection, scope, message_id)
+
+    async def message_html(self, scope: Scope, message_id: str) -> tuple[str, Sequence[AttachmentView]]:
+        async with self._reading() as connection:
+            return await ticket.message_html(connection, scope, message_id)
+
+    async def held(
+        self, scope: Scope, *, outcome: str | None = None, limit: int = 50, before: str | None = None
+    ) -> Sequence[HeldRow]:
+        async with self._reading() as connection:
+            return await books.held_list(connection, scope, outcome, limit, before)
+
+    async def held_one(self, scope: Scope, held_id: str) -> HeldRow:
+        async with self._reading() as connection:
+            return await books.held_one(connection, scope, held_id)
+
+    async def receipt(self, envelope_id: str) -> Receipt | None:
+        async with self._reading() as connection:
+            return await books.receipt(connection, envelope_id)
+
+    async def ledger(self) -> Sequence[LedgerRow]:
+        async with self._reading() as connection:
+            return await books.ledger_sums(connection)
