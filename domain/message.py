@@ -78,6 +78,12 @@ class Attachment:
     inline: bool = False
 
 
+RELEASED = "released"
+"""Flag of a message that a person took out of the held ones: neither suppressed nor a duplicate any more."""
+
+UNPROVEN = frozenset({"dmarc_fail", "forged_token", "sender_unverified"})
+"""Flags of messages whose sender may not be who they say: they claim no conversation."""
+
 AutomaticKind = Literal["auto_reply", "bounce", "delivery_report", "list", "bulk", "loop"]
 
 
@@ -128,7 +134,7 @@ class Message:
     ``full_text`` is everything as it was, set only where the split took something off ``text``.
     ``html`` is sanitised (allow-list), images by ``cid:`` kept as such, or None.
     ``flags`` are short fixed words: ``reply_to_mismatch``, ``encrypted``, ``signed``, ``unparsed``, ``capped:depth``,
-    ``charset_guessed`` ...
+    ``charset_guessed`` ...; the router adds its own (``UNPROVEN``, ``foreign_sender``, ``automatic``).
     ``fields`` are answers of a form or an IVR; ``catalog`` a service that the requester chose themselves.
     """
 

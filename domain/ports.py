@@ -76,6 +76,8 @@ class Draft:
     raw: bytes
     files: tuple[StoredFile, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
+    """An envelope id minted beforehand (a form's receipt, reserved under its idempotency key); None: intake mints."""
 
 
 class Intake(Protocol):
@@ -222,6 +224,16 @@ class LiveFeed(Protocol):
     """Facts as they happen. Best effort: a page that missed some is put right by its next load."""
 
     def subscribe(self) -> AbstractAsyncContextManager[AsyncIterator[LiveEvent]]: ...
+
+
+class Reservations(Protocol):
+    """Idempotency keys of clients, held before anything is accepted under them."""
+
+    async def reserve(self, key: str, body_hash: str, value: str) -> str:
+        """Returns the value that stands under the key: ours if it was free, the first one's where the same body came
+        before. Raises ``Conflict`` where another body holds the key, and ``Unavailable`` while the bus is away (the
+        store's own key decides afterwards). ``key`` is lower-case hex."""
+        ...
 
 
 class Uploads(Protocol):

@@ -15,9 +15,11 @@ from domain.ports import Ids
 from store.dialect import insert
 from store.engine import Engines, faults
 from store.recall import ledger
-from store.save import add_to_counters, held
+from store.save import add_to_counters, counted, held, set_counter
 from store.writer import Turn, Writer
 
+RAW_LOG = "*"
+"""Stands for the channel in counters that are about the raw log as a whole."""
 _RELEASE_AGAIN = timedelta(minutes=1)
 """A release whose message has not come through within this time may be tried again."""
 
@@ -113,9 +115,29 @@ class SqlBooks:
                 row = (await connection.execute(query)).mappings().first()
                 return dict(row) if row else None
 
-    async def count_purged(self, sums: Mapping[str, int]) -> None:
-        """Remembers, per channel, how many settled messages are about to leave the raw log."""
+    async def floor(self) -> int:
+        """The raw log's sequence up to which every message is settled."""
+        return await self._mark("floor")
+
+    async def purged_below(self) -> int:
+        """The sequence below which the raw log's messages are counted as purged."""
+        return await self._mark("purged_below")
+
+    async def _mark(self, name: str) -> int:
+        with faults():
+            async with self._engines.read.connect() as connection:
+                return (await counted(connection, [(RAW_LOG, name)])).get((RAW_LOG, name), 0)
+
+    async def set_floor(self, sequence: int) -> None:
+        async with self._writer.turn(Turn.HOUSEKEEPING):
+            with faults():
+                async with self._engines.write.begin() as connection:
+                    await set_counter(connection, RAW_LOG, "floor", sequence)
+
+    async def count_purged(self, sums: Mapping[str, int], *, below: int) -> None:
+        """Remembers, per channel, how many settled messages are about to leave the raw log, and up to where."""
         async with self._writer.turn(Turn.HOUSEKEEPING):
             with faults():
                 async with self._engines.write.begin() as connection:
                     await add_to_counters(connection, {(channel, "purged"): n for channel, n in sums.items()})
+                    await set_counter(connection, RAW_LOG, "purged_below", below)

@@ -438,6 +438,13 @@ async def add_to_counters(connection: AsyncConnection, sums: Mapping[tuple[str, 
     await connection.execute(statement, rows)
 
 
+async def set_counter(connection: AsyncConnection, channel: str, name: str, value: int) -> None:
+    statement = insert(connection, counters).values(channel=channel, name=name, value=value)
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["channel", "name"], set_={"value": statement.excluded.value})
+    )
+
+
 async def counted(connection: AsyncConnection, names: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
     """Values of the named counters; those never counted are left out."""
     query = select(counters).where(tuple_(counters.c.channel, counters.c.name).in_(names))

@@ -1,0 +1,1 @@
+"""One module a page; each has handlers that fetch, shape and render, and nothing that decides."""

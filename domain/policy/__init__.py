@@ -6,11 +6,24 @@
 from domain.policy.catalog import CatalogEntry, Kind
 from domain.policy.lines import Group, Line
 from domain.policy.plans import Goal, Plan
-from domain.policy.policy import FormPolicy, Letter, MailPolicy, Policy, PriorityMatrix
-from domain.policy.rules import Condition, Rule
+from domain.policy.policy import (
+    PLACEHOLDERS,
+    REQUIRED_LETTERS,
+    FormPolicy,
+    Letter,
+    MailPolicy,
+    Policy,
+    PriorityMatrix,
+)
+from domain.policy.rules import FIELDS, LEAVES, WORD_FIELDS, Condition, Rule
 from domain.policy.texts import Text
 
 __all__ = [
+    "FIELDS",
+    "LEAVES",
+    "PLACEHOLDERS",
+    "REQUIRED_LETTERS",
+    "WORD_FIELDS",
     "CatalogEntry",
     "Condition",
     "FormPolicy",

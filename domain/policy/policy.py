@@ -17,8 +17,10 @@ from domain.ticket import Level, Priority
 class MailPolicy:
     """``domains`` and ``addresses`` are ours (lower case): mail for anything else is refused with 550.
 
-    ``accounts`` maps an address to the catalog path its mail starts from, where one is set. ``authserv_ids`` are the
-    relays whose Authentication-Results are believed. ``sender_verification``: ``when_present`` or ``required``.
+    ``catalogs`` maps an address to the catalog path its mail starts from, where one is set. ``authserv_ids`` are the
+    relays whose Authentication-Results are believed (lower case). ``sender_verification``: ``when_present`` (a failed
+    check blocks threading) or ``required`` (joining as a participant needs a passed one). ``public_domains`` are mail
+    providers anyone may have an address at: they say nothing about the sender's organisation.
     """
 
     domains: frozenset[str]
@@ -26,12 +28,13 @@ class MailPolicy:
     catalogs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     authserv_ids: frozenset[str] = frozenset()
     sender_verification: str = "when_present"
+    public_domains: frozenset[str] = frozenset()
     max_size: int = 26_214_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormPolicy:
-    """A web form. ``catalog`` paths it offers (empty: every entry marked for forms). ``min_seconds``: faster is a bot."""
+    """A web form. ``catalogs``: what it offers (empty: all marked for forms). ``min_seconds``: faster is a bot."""
 
     slug: str
     title: Text
@@ -46,9 +49,31 @@ class FormPolicy:
     embed_origins: frozenset[str] = frozenset()
 
 
+PLACEHOLDERS = frozenset(
+    {
+        "number",
+        "subject",
+        "name",
+        "organization",
+        "agent",
+        "line",
+        "priority",
+        "status",
+        "due",
+        "text",
+        "url",
+        "company",
+    }
+)
+"""What a letter may name in braces. ``due``: when the first answer is promised; ``text``: the agent's own words;
+``company``: the policy's name. A doubled brace stands for itself."""
+
+REQUIRED_LETTERS = ("acknowledgement", "resolution")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A letter to a requester; ``body`` has ``{placeholders}`` that the linter knows."""
+    """A letter to a requester; subject and body may hold ``{placeholders}`` of ``PLACEHOLDERS``."""
 
     key: str
     subject: Text
@@ -82,6 +107,7 @@ class Policy:
     default_kind: str
     default_plan: str
     fallback_line: str
+    """Takes a ticket whose own line the policy does not know."""
     reopen_days: int = 14
     """A requester's message on a ticket closed longer ago opens a new one that names the old."""
     repeat_days: int = 7

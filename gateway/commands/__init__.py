@@ -1,0 +1,1 @@
+"""The commands of ``priyom``, a file a group."""

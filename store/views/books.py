@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.effects import Outcome
 from domain.errors import NotFound
 from domain.views import HeldRow, LedgerRow, Receipt, Scope
+from store.books import RAW_LOG
 from store.recall import ledger
 from store.save import counters, held
 
@@ -66,7 +67,7 @@ async def receipt(connection: AsyncConnection, envelope_id: str) -> Receipt | No
 async def ledger_sums(connection: AsyncConnection) -> Sequence[LedgerRow]:
     """Outcomes per channel. ``accepted`` carries what was purged from the raw log: the bus adds what it still has."""
     sums: dict[str, dict[str, int]] = {}
-    for row in await connection.execute(select(counters)):
+    for row in await connection.execute(select(counters).where(counters.c.channel != RAW_LOG)):
         sums.setdefault(row.channel, {})[row.name] = row.value
     names = [outcome.value for outcome in Outcome]
     return [

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.decision import Decision
 from domain.ids import BlobKey
+from domain.message import Message
 from domain.views import (
     AttachmentView,
     Filter,
@@ -51,6 +53,11 @@ class SqlViews:
     async def ticket(self, scope: Scope, number: int) -> TicketView:
         async with self._reading() as connection:
             return await ticket.ticket(connection, scope, number)
+
+    async def opening_message(self, scope: Scope, number: int) -> tuple[Message, Decision]:
+        """What explaining a ticket starts from: its first message and the decision. Raises ``NotFound``."""
+        async with self._reading() as connection:
+            return await ticket.opening_message(connection, scope, number)
 
     async def attachment(self, scope: Scope, attachment_id: str) -> AttachmentView:
         async with self._reading() as connection:

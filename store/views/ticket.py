@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,7 +11,7 @@ from domain.clocks import ClockRecord, Segment
 from domain.decision import Decision, Step
 from domain.errors import NotFound
 from domain.ids import BlobKey
-from domain.message import Attachment
+from domain.message import Attachment, Message
 from domain.views import (
     AttachmentView,
     HistoryEntry,
@@ -242,3 +243,42 @@ async def message_html(
         raise NotFound("This message has no HTML")
     files = await _attachments(connection, [message_id])
     return row.html, files.get(message_id, [])
+
+
+async def opening_message(connection: AsyncConnection, scope: Scope, number: int) -> tuple[Message, Decision]:
+    """The message that opened a ticket, as it was normalised, and the decision made on it."""
+    query = (
+        select(messages_, identities.c.address, identities.c.channel.label("sender_channel"))
+        .join_from(messages_, decisions, decisions.c.message_id == messages_.c.id)
+        .join(tickets, tickets.c.number == messages_.c.number)
+        .join(identities, messages_.c.author_id == identities.c.id)
+        .where(visible(scope), messages_.c.number == number)
+        .order_by(decisions.c.decided_at, decisions.c.id)
+        .limit(1)
+    )
+    row = (await connection.execute(query)).first()
+    decision = await _decision(connection, number)
+    if row is None or decision is None:
+        raise NotFound(_NOT_FOUND)
+    files = (await _attachments(connection, [row.id])).get(row.id, [])
+    values = {
+        **row.features,
+        "envelope_id": row.envelope_id,
+        "channel": row.channel,
+        "account": row.account,
+        "adapter": row.adapter,
+        "received_at": row.at.isoformat(),
+        "sender": {"channel": row.sender_channel, "address": row.address, "name": row.author_name},
+        "subject": row.subject,
+        "text": row.text,
+        "raw": row.raw,
+        "size": row.size,
+        "native_id": row.native_id,
+        "recipients": row.recipients,
+        "language": row.language,
+        "quoted": row.quoted,
+        "signature": row.signature,
+        "flags": row.flags,
+        "attachments": [msgspec.to_builtins(file.file) for file in files],
+    }
+    return msgspec.convert(values, Message), decision

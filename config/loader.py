@@ -1,0 +1,106 @@
+"""A folder or a set of YAML documents -> the compiled policy, or everything that is wrong with it.
+
+``load_folder`` reads the files, ``check`` names the faults, ``compile_policy`` gives the ``Policy``. Called by gateway
+when it starts, by the ``policy`` commands and by the desk's administration. Deterministic: the same documents make the
+same policy.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from config.compiler import Bundle, compiled
+from config.documents import Document, read
+from config.lint import lint
+from config.problems import Path, PolicyInvalid, Problem
+from config.schema import FILES
+from domain.policy import Policy
+
+Documents = Mapping[str, str]
+"""File name -> YAML text."""
+
+SAMPLE = FilePath(__file__).parent / "sample"
+"""The policy that comes along: a business software vendor."""
+
+_SAYS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a known key",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+
+
+def load_folder(path: FilePath | str) -> Documents:
+    """Every YAML file of the folder. Raises ``PolicyInvalid`` where the folder or a file cannot be read."""
+    folder = FilePath(path)
+    documents: dict[str, str] = {}
+    problems = []
+    for file in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
+        try:
+            documents[file.name] = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as fault:
+            problems.append(Problem(file=file.name, line=0, key="", message=f"cannot be read: {fault}"))
+    if not documents and not problems:
+        problems.append(Problem(file=str(path), line=0, key="", message="holds no policy files"))
+    if problems:
+        raise PolicyInvalid(problems)
+    return documents
+
+
+def check(documents: Documents) -> tuple[Problem, ...]:
+    """Everything that is wrong, by file and line. Nothing of severity ``error``: it compiles."""
+    return _examine(documents)[0]
+
+
+def compile_policy(documents: Documents, revision: int) -> Policy:
+    """Raises ``PolicyInvalid`` with every problem."""
+    problems, bundle, sources = _examine(documents)
+    if any(problem.severity == "error" for problem in problems):
+        raise PolicyInvalid(problems)
+    return compiled(bundle, sources["rules.yaml"], revision)
+
+
+def _examine(documents: Documents) -> tuple[tuple[Problem, ...], Bundle, dict[str, Document]]:
+    problems: list[Problem] = []
+    for file in documents:
+        if file not in FILES:
+            known = ", ".join(FILES)
+            problems.append(Problem(file=file, line=0, key="", message=f"is not a policy file; there are {known}"))
+    sources: dict[str, Document] = {}
+    parts: dict[str, Any] = {}
+    for file, model in FILES.items():
+        if file not in documents:
+            problems.append(Problem(file=file, line=0, key="", message="is missing"))
+            continue
+        source = sources[file] = read(file, documents[file])
+        problems += source.problems
+        if source.value is not None:
+            parts[file.removesuffix(".yaml")] = _shaped(source, model, problems)
+    bundle = Bundle(**parts)
+    problems += lint(bundle, sources)
+    return tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.key, p.message))), bundle, sources
+
+
+def _shaped(source: Document, model: type[BaseModel], problems: list[Problem]) -> BaseModel | None:
+    try:
+        return model.model_validate(source.value)
+    except ValidationError as faults:
+        for fault in faults.errors(include_url=False):
+            path: Path = tuple(part for part in fault["loc"] if part != "[key]")
+            problems.append(source.problem(path, _message(fault["type"], fault["msg"], path)))
+    return None
+
+
+def _message(kind: str, message: str, path: Path) -> str:
+    if kind == "missing" and path[-1:] in (("ru",), ("en",)):
+        return "the translation is missing"
+    return _SAYS.get(kind) or message.removeprefix("Value error, ")

@@ -1,0 +1,200 @@
+"""Words for codes: statuses, priorities, channels, facts, decision steps. A code without words is shown as it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from desk.i18n import N_, speaking
+from desk.i18n import gettext as _
+from domain.policy import Policy, Text
+from domain.views import HistoryEntry
+
+STATUS = {
+    "classification": N_("New"),
+    "in_progress": N_("In progress"),
+    "waiting_requester": N_("Waiting for requester"),
+    "internal": N_("Internal request"),
+    "feedback": N_("Feedback"),
+    "closed": N_("Closed"),
+}
+PRIORITY = {"p1": N_("Critical"), "p2": N_("High"), "p3": N_("Normal"), "p4": N_("Low")}
+LEVEL = {"high": N_("high"), "medium": N_("medium"), "low": N_("low")}
+CHANNEL = {
+    "email": N_("E-mail"),
+    "telegram": N_("Telegram"),
+    "form": N_("Web form"),
+    "ivr": N_("Phone"),
+    "phone": N_("Phone number"),
+    "alert": N_("Monitoring"),
+    "api": N_("API"),
+}
+TARGET = {
+    "first_response": N_("First response"),
+    "next_response": N_("Next response"),
+    "resolution": N_("Resolution"),
+    "line_stay": N_("Stay on the line"),
+}
+CLOCK = {"running": N_("running"), "paused": N_("paused"), "met": N_("met"), "breached": N_("breached")}
+SEGMENT = {"running": N_("running"), "paused": N_("paused"), "closed_hours": N_("outside hours")}
+STEP = {
+    "requester": N_("Requester"),
+    "correlation": N_("Conversation"),
+    "suggestion": N_("May belong to"),
+    "suppress": N_("Filter"),
+    "catalog": N_("Service"),
+    "kind": N_("Kind"),
+    "impact": N_("Impact"),
+    "urgency": N_("Urgency"),
+    "priority": N_("Priority"),
+    "plan": N_("Plan"),
+    "line": N_("Line"),
+    "group": N_("Group"),
+    "assignee": N_("Assignee"),
+    "clocks": N_("SLA clocks"),
+}
+SORT = {
+    "urgency": N_("Most urgent first"),
+    "newest": N_("Newest first"),
+    "oldest": N_("Oldest first"),
+    "updated": N_("Recently updated"),
+}
+FLAG = {
+    "reply_to_mismatch": N_("Replies go to another address than the sender's"),
+    "encrypted": N_("Encrypted: kept as it came"),
+    "signed": N_("Digitally signed"),
+    "unparsed": N_("Could not be parsed in full: see the raw message"),
+    "charset_guessed": N_("The character set was guessed"),
+    "repeat": N_("Asked before within a few days"),
+    "vip": N_("VIP requester"),
+    "low_confidence": N_("Speech recognised with low confidence"),
+}
+OUTCOME = {
+    "in_flight": N_("on its way"),
+    "ticketed": N_("registered"),
+    "appended": N_("added to a ticket"),
+    "duplicate": N_("received before"),
+    "suppressed": N_("suppressed"),
+    "quarantined": N_("quarantined"),
+}
+OUTCOMES = {
+    "new": N_("New conversation"),
+    "no organisation": N_("No organisation"),
+    "known": N_("Known"),
+}
+FACT = {
+    "ticket.created": N_("Ticket opened from {channel}: {kind}, {priority}"),
+    "ticket.assigned": N_("Placed on the line {line}"),
+    "ticket.message_appended": N_("A message was added"),
+    "ticket.status_changed": N_("Status: {old} → {new}"),
+    "ticket.delivery_reported": N_("Delivery report: {action} {status}"),
+    "ticket.duplicate_received": N_("The same message came again ({adapter})"),
+    "ticket.escalated": N_("Escalated to the line {line}"),
+    "sla.warned": N_("{target} is nearly due"),
+    "sla.breached": N_("{target} is overdue"),
+}
+ACTOR = {"router": N_("Routing"), "timekeeper": N_("SLA clocks"), "requester": N_("Requester")}
+
+
+def word(table: Mapping[str, str], code: str | None) -> str:
+    """The words of ``code`` in the reader's language, or the code itself."""
+    if not code:
+        return ""
+    return _(table[code]) if code in table else code
+
+
+def text(words: Text) -> str:
+    return words.in_language(speaking.get())
+
+
+def line_title(policy: Policy, key: str) -> str:
+    return text(policy.lines[key].title) if key in policy.lines else key
+
+
+def group_title(policy: Policy, line: str, key: str) -> str:
+    groups = policy.lines[line].groups if line in policy.lines else ()
+    return next((text(group.title) for group in groups if group.key == key), key)
+
+
+def kind_title(policy: Policy, key: str) -> str:
+    return text(policy.kinds[key].title) if key in policy.kinds else key
+
+
+def plan_title(policy: Policy, key: str) -> str:
+    return text(policy.plans[key].title) if key in policy.plans else key
+
+
+def catalog_title(policy: Policy, path: str) -> str:
+    """``Billing › Invoices``: titles from the root to the entry."""
+    parts = path.split("/")
+    prefixes = ("/".join(parts[: depth + 1]) for depth in range(len(parts)))
+    titles = (
+        text(policy.catalog[prefix].title) if prefix in policy.catalog else parts[depth]
+        for depth, prefix in enumerate(prefixes)
+    )
+    return " › ".join(title for title in titles if title)
+
+
+def catalog_leaf(policy: Policy, path: str) -> str:
+    """The entry's own title, for narrow columns."""
+    return text(policy.catalog[path].title) if path in policy.catalog else path.rpartition("/")[2]
+
+
+def decided(policy: Policy, step: str, outcome: str) -> str:
+    """A decision's outcome in words, where the step names an entity of the policy."""
+    match step:
+        case "catalog":
+            return catalog_title(policy, outcome) if outcome in policy.catalog else outcome
+        case "kind":
+            return kind_title(policy, outcome)
+        case "line":
+            line, _slash, group = outcome.partition("/")
+            titles = (line_title(policy, line), group_title(policy, line, group) if group else "")
+            return " · ".join(title for title in titles if title)
+        case "plan":
+            return plan_title(policy, outcome)
+        case "priority":
+            return f"{outcome.upper()} {word(PRIORITY, outcome)}" if outcome in PRIORITY else outcome
+        case "impact" | "urgency":
+            return word(LEVEL, outcome)
+        case "clocks":
+            return ", ".join(_target_named(part) for part in outcome.split("; "))
+    return _(OUTCOMES[outcome]) if outcome in OUTCOMES else outcome
+
+
+def _target_named(part: str) -> str:
+    """``first_response: 2026-11-23 12:00:00 UTC`` -> the target's own words; when it is due the clocks show."""
+    name = part.partition(":")[0].strip().replace(" ", "_")
+    return word(TARGET, name)
+
+
+class _Loose(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def fact(policy: Policy, entry: HistoryEntry) -> str:
+    """One line of a ticket's history."""
+    template = FACT.get(entry.fact)
+    if template is None:
+        return entry.fact.removeprefix("ticket.").replace("_", " ").replace(".", " ").capitalize()
+    return _(template).format_map(_Loose(_readable(policy, entry.detail)))
+
+
+def _readable(policy: Policy, detail: Mapping[str, Any]) -> dict[str, str]:
+    words = {key: str(value) for key, value in detail.items() if value is not None}
+    for key, table in (("channel", CHANNEL), ("old", STATUS), ("new", STATUS), ("target", TARGET)):
+        if key in words:
+            words[key] = word(table, words[key])
+    if "line" in words:
+        words["line"] = f"«{line_title(policy, words['line'])}»"
+    if "kind" in words:
+        words["kind"] = kind_title(policy, words["kind"])
+    if "priority" in words:
+        words["priority"] = words["priority"].upper()
+    return words
+
+
+def actor(by: str, agents: Mapping[str, str]) -> str:
+    """Who did it: a part of the system, the requester, or an agent by name."""
+    if by.startswith("agent:"):
+        return agents.get(by.removeprefix("agent:"), _("An agent"))
+    return word(ACTOR, by)

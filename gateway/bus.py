@@ -1,0 +1,393 @@
+"""The connection to NATS JetStream: publishing with acknowledgement, pulling in batches, and the topology made real.
+
+Only this package imports nats. Every failure to reach the bus is ``Unavailable("bus")``.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import nats
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import Error as JetStreamError
+
+from domain.errors import Permanent, Unavailable
+from gateway import logs
+from gateway.topology import (
+    CONSUMERS,
+    DUPLICATE_WINDOW,
+    ENVELOPE_HEADER,
+    MSG_ID,
+    STREAMS,
+    ConsumerSpec,
+    StreamSpec,
+)
+
+log = logs.get()
+
+_PULL_EXPIRES = 5.0
+_TOO_LARGE = 10054
+_CONNECTION: dict[str, Any] = {
+    "max_reconnect_attempts": -1,
+    "reconnect_time_wait": 0.25,
+    "connect_timeout": 2,
+    "ping_interval": 5,
+    "max_outstanding_pings": 2,
+    "pending_size": 64 * 1024 * 1024,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The bus's acknowledgement. ``duplicate``: it had this id already within its window, and kept the first."""
+
+    sequence: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerState:
+    """``pending``: not yet delivered; ``unacknowledged``: delivered and open; ``floor``: the stream sequence up to
+    which all is acknowledged."""
+
+    pending: int
+    unacknowledged: int
+    floor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """``subjects``: how many messages it holds, by subject."""
+
+    first: int
+    last: int
+    messages: int
+    bytes: int
+    subjects: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A stored message's headers, without its payload."""
+
+    sequence: int
+    subject: str
+    envelope: str | None
+    at: datetime
+
+
+class Bus:
+    """One connection a process. ``open`` connects (and keeps reconnecting for ever after); ``close`` flushes."""
+
+    def __init__(self, url: str, *, name: str, replicas: int = 1, store_limit: int = 0) -> None:
+        self._url = url
+        self._name = name
+        self._replicas = replicas
+        self._store_limit = store_limit
+        self._client = Client()
+        self._stream = self._client.jetstream()
+        self._reconnected: list[Callable[[], None]] = []
+        self._closing = False
+
+    @property
+    def connected(self) -> bool:
+        return bool(self._client.is_connected)
+
+    async def open(self, *, patience: float = 30.0) -> None:
+        """Raises ``Unavailable`` if the bus cannot be reached within ``patience`` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._client.connect(
+                    self._url,
+                    name=self._name,
+                    error_cb=_on_error,
+                    reconnected_cb=self._on_reconnected,
+                    disconnected_cb=self._on_disconnected,
+                    **_CONNECTION,
+                )
+        except (TimeoutError, OSError, nats.errors.Error) as error:
+            raise Unavailable("bus", reason=f"bus: {type(error).__name__}") from error
+        self._stream = self._client.jetstream(timeout=5)
+
+    async def close(self) -> None:
+        self._closing = True
+        if self._client.is_connected:
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
+                await self._client.flush(timeout=2)
+        with contextlib.suppress(nats.errors.Error):
+            await self._client.close()
+
+    async def _on_reconnected(self) -> None:
+        log.info("bus.reconnected")
+        for tell in self._reconnected:
+            tell()
+
+    async def _on_disconnected(self) -> None:
+        if not self._closing:
+            log.warning("bus.disconnected")
+
+    # -- topology
+
+    async def ensure_topology(self) -> None:
+        """Makes or updates every stream and durable consumer. A consumer that is there keeps its place."""
+        with _faults():
+            for spec in STREAMS:
+                await self._ensure_stream(spec)
+            for consumer in CONSUMERS:
+                await self._ensure_consumer(consumer)
+
+    async def _ensure_stream(self, spec: StreamSpec) -> None:
+        config = api.StreamConfig(
+            name=spec.name,
+            subjects=list(spec.subjects),
+            retention=api.RetentionPolicy(spec.retention),
+            discard=api.DiscardPolicy.NEW if spec.durable else api.DiscardPolicy.OLD,
+            max_age=spec.max_age,
+            max_bytes=self._store_limit if spec.durable and self._store_limit else -1,
+            num_replicas=self._replicas,
+            duplicate_window=DUPLICATE_WINDOW,
+            allow_direct=True,
+            persist_mode=None if spec.durable or self._replicas > 1 else api.PersistMode.ASYNC,
+        )
+        try:
+            await self._stream.add_stream(config)
+        except APIError as error:
+            if error.err_code != 10058:  # exists with another configuration
+                raise
+            present = (await self._stream.stream_info(spec.name)).config
+            config.persist_mode = present.persist_mode
+            await self._stream.update_stream(config)
+
+    async def _ensure_consumer(self, spec: ConsumerSpec) -> None:
+        config = api.ConsumerConfig(
+            durable_name=spec.durable,
+            filter_subject=spec.filter,
+            ack_policy=api.AckPolicy.EXPLICIT,
+            ack_wait=spec.ack_wait,
+            max_deliver=-1,
+            max_ack_pending=spec.max_ack_pending,
+            deliver_policy=api.DeliverPolicy.ALL,
+        )
+        await self._stream.add_consumer(spec.stream, config)
+
+    # -- publishing
+
+    async def publish(
+        self, subject: str, payload: bytes, *, msg_id: str, envelope: str | None = None, timeout: float = 5.0
+    ) -> Published:
+        """Returns once the stream has acknowledged (and, for a durable stream, fsynced). Raises ``Unavailable`` when
+        that is not known to have happened, ``Permanent`` when the bus will never take it (too large)."""
+        headers = {MSG_ID: msg_id}
+        if envelope is not None:
+            headers[ENVELOPE_HEADER] = envelope
+        if not self._client.is_connected:
+            raise Unavailable("bus", reason="bus: not connected")
+        with _faults():
+            ack = await self._stream.publish(subject, payload, timeout=timeout, headers=headers)
+        return Published(sequence=ack.seq, duplicate=bool(ack.duplicate))
+
+    async def announce(self, subject: str, payload: bytes = b"") -> None:
+        """A core message: whoever listens now hears it, nobody later."""
+        with _faults():
+            await self._client.publish(subject, payload)
+
+    async def listen(self, subject: str) -> AsyncIterator[Msg]:
+        """Core messages of ``subject`` until cancelled."""
+        with _faults():
+            subscription = await self._client.subscribe(subject)
+        try:
+            async for message in subscription.messages:
+                yield message
+        finally:
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+    # -- looking
+
+    async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState:
+        with _faults():
+            info = await self._stream.consumer_info(spec.stream, spec.durable)
+        floor = info.ack_floor.stream_seq if info.ack_floor else 0
+        return ConsumerState(pending=info.num_pending or 0, unacknowledged=info.num_ack_pending or 0, floor=floor or 0)
+
+    async def stream_state(self, spec: StreamSpec) -> StreamState:
+        with _faults():
+            info = await self._stream.stream_info(spec.name, subjects_filter=">")
+        state = info.state
+        return StreamState(
+            first=state.first_seq,
+            last=state.last_seq,
+            messages=state.messages,
+            bytes=state.bytes,
+            subjects=state.subjects or {},
+        )
+
+    async def read(self, spec: StreamSpec, sequence: int) -> bytes | None:
+        """The payload of one stored message, or None if it is gone."""
+        try:
+            with _faults():
+                found = await self._stream.get_msg(spec.name, seq=sequence)
+        except NotFoundError:
+            return None
+        return found.data or b""
+
+    async def purge_below(self, spec: StreamSpec, sequence: int) -> None:
+        """Removes every message of the stream whose sequence is lower."""
+        with _faults():
+            await self._stream.purge_stream(spec.name, seq=sequence)
+
+    async def remove(self, spec: StreamSpec, sequence: int) -> None:
+        with contextlib.suppress(NotFoundError), _faults():
+            await self._stream.delete_msg(spec.name, sequence)
+
+    async def traces(self, spec: StreamSpec, start: int, until: int) -> AsyncIterator[Sequence[Trace]]:
+        """Headers of the stored messages from ``start`` to ``until`` inclusive, in order, some hundreds at a time."""
+        if start > until:
+            return
+        config = api.ConsumerConfig(
+            deliver_policy=api.DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=max(start, 1),
+            ack_policy=api.AckPolicy.NONE,
+            headers_only=True,
+            inactive_threshold=30,
+            mem_storage=True,
+        )
+        with _faults():
+            info = await self._stream.add_consumer(spec.name, config)
+            subscription = await self._stream.pull_subscribe_bind(consumer=info.name, stream=spec.name)
+        try:
+            reached = start - 1
+            while reached < until:
+                with _faults():
+                    batch = await _fetched(subscription)
+                if not batch:
+                    return
+                found = [trace for trace in map(_trace, batch) if trace.sequence <= until]
+                yield found
+                reached = _trace(batch[-1]).sequence
+        finally:
+            with contextlib.suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+            with contextlib.suppress(nats.errors.Error, JetStreamError, TimeoutError):
+                await self._stream.delete_consumer(spec.name, info.name)
+
+    # -- pulling
+
+    def pull(self, spec: ConsumerSpec) -> "Pull":
+        return Pull(self._client, spec, self._reconnected)
+
+    async def key_value(self, bucket: str, *, ttl: float) -> Any:
+        """A key-value bucket, made if need be."""
+        with _faults():
+            config = api.KeyValueConfig(bucket=bucket, ttl=ttl, replicas=self._replicas)
+            return await self._stream.create_key_value(config)
+
+
+async def _fetched(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+    try:
+        return await subscription.fetch(500, timeout=0.5)
+    except nats.errors.TimeoutError:
+        return []
+
+
+def _trace(message: Msg) -> Trace:
+    metadata = message.metadata
+    return Trace(
+        sequence=metadata.sequence.stream,
+        subject=message.subject,
+        envelope=(message.headers or {}).get(ENVELOPE_HEADER),
+        at=metadata.timestamp,
+    )
+
+
+class Pull:
+    """Messages of a durable consumer as they come: an open request for a batch is always waiting at the server, so that
+    a lone message is handled at once and a backlog in full batches."""
+
+    def __init__(self, client: Client, spec: ConsumerSpec, reconnected: list[Callable[[], None]]) -> None:
+        self._client = client
+        self._spec = spec
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.durable}"
+        self._queue: asyncio.Queue[Msg] = asyncio.Queue()
+        self._wanted = 0
+        self._asked_at = 0.0
+        self._subscription: Any = None
+        self._reconnected = reconnected
+
+    async def __aenter__(self) -> "Pull":
+        with _faults():
+            self._inbox = self._client.new_inbox()
+            self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
+        self._reconnected.append(self._forget)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._reconnected.remove(self._forget)
+        with contextlib.suppress(nats.errors.Error):
+            await self._subscription.unsubscribe()
+
+    def _forget(self) -> None:
+        self._wanted = 0
+
+    async def _receive(self, message: Msg) -> None:
+        if message.reply:
+            self._wanted -= 1
+            self._queue.put_nowait(message)
+        else:  # a status: 404 nothing there, 408 the request ended, 409 the consumer or its limits changed
+            self._wanted = 0
+
+    async def _ask(self) -> None:
+        now = asyncio.get_running_loop().time()
+        stale = now - self._asked_at > _PULL_EXPIRES + 1
+        if (self._wanted > 0 and not stale) or not self._client.is_connected:
+            return
+        self._wanted = self._spec.batch
+        self._asked_at = now
+        request = {"batch": self._spec.batch, "expires": int(_PULL_EXPIRES * 1e9)}
+        with contextlib.suppress(nats.errors.Error):
+            await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox)
+
+    async def take(self, timeout: float = 1.0) -> list[Msg]:
+        """What is there, at most a batch; waits up to ``timeout`` seconds for the first. May be empty."""
+        if self._queue.empty():
+            await self._ask()
+            try:
+                async with asyncio.timeout(timeout):
+                    first = await self._queue.get()
+            except TimeoutError:
+                return []
+        else:
+            first = self._queue.get_nowait()
+        taken = [first]
+        while len(taken) < self._spec.batch and not self._queue.empty():
+            taken.append(self._queue.get_nowait())
+        await self._ask()
+        return taken
+
+
+@contextlib.contextmanager
+def _faults():  # type: ignore[no-untyped-def]
+    try:
+        yield
+    except NotFoundError:
+        raise
+    except APIError as error:
+        if error.err_code == _TOO_LARGE:
+            raise Permanent("The message is too large", reason="bus: message too large") from error
+        raise Unavailable("bus", reason=f"bus: {error.err_code} {error.description}") from error
+    except nats.errors.MaxPayloadError as error:
+        raise Permanent("The message is too large", reason="bus: payload over the server's limit") from error
+    except (nats.errors.Error, JetStreamError, ServiceUnavailableError, TimeoutError, OSError) as error:
+        raise Unavailable("bus", reason=f"bus: {type(error).__name__}") from error
+
+
+async def _on_error(error: Exception) -> None:
+    log.warning("bus.failed", error=type(error).__name__)

@@ -1,0 +1,81 @@
+"""The normalizing stage: envelopes in, messages out.
+
+Arrives: ``intake.<channel>`` (and ``drive.<channel>``, what is sent through again). Leaves: blobs of the raw bytes and
+of each attachment, then ``message.<channel>``. Pure work is the normalizer's; this only fetches and puts.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.errors import Fault, NotFound, Permanent
+from domain.ids import BlobKey
+from domain.message import Envelope, Message, Normalized
+from domain.ports import Blobs
+from gateway import codec
+from gateway.bus import Bus
+from gateway.consumer import Answer, Delivery
+from gateway.parsing import Parser
+from gateway.topology import message_subject
+
+RELEASED = "released"
+"""In an envelope's ``meta`` and among a message's flags: a person sent it through again."""
+_CLAIM_OVER = 700_000
+"""Bytes of a message payload above which the blobs carry it: below every server's default limit of 1 MB."""
+
+
+class Normalizing:
+    def __init__(self, bus: Bus, blobs: Blobs, parser: Parser) -> None:
+        self._bus = bus
+        self._blobs = blobs
+        self._parser = parser
+
+    async def handle(self, deliveries: Sequence[Delivery]) -> Sequence[Answer]:
+        """``gateway.consumer.Handler``. Blobs are durable before a message that names them is published."""
+        results = await asyncio.gather(*(self._normalized(d) for d in deliveries))
+        contents: dict[BlobKey, bytes] = {}
+        for result in results:
+            if not isinstance(result, Fault):
+                contents |= result.contents
+        await self._blobs.put_many(contents)
+        return await asyncio.gather(*(self._publish(result) for result in results))
+
+    async def _normalized(self, delivery: Delivery) -> Normalized | Fault:
+        try:
+            envelope = codec.decode_envelope(delivery.payload)
+            raw = await self._raw(envelope)
+            done = await self._parser.parse(envelope, raw)
+        except Permanent as fault:
+            return fault
+        message = done.message
+        if envelope.meta.get(RELEASED):
+            message = replace(message, flags=(*message.flags, RELEASED))
+        return Normalized(message=message, contents={**done.contents, message.raw: raw})
+
+    async def _raw(self, envelope: Envelope) -> bytes:
+        if envelope.raw is not None:
+            return envelope.raw
+        try:
+            return await self._blobs.get(envelope.blob or BlobKey(""))
+        except NotFound as fault:
+            raise Permanent("The message's bytes are gone", reason="the envelope's blob is absent") from fault
+
+    async def _publish(self, result: Normalized | Fault) -> Answer:
+        if isinstance(result, Fault):
+            return result
+        await self.publish(result.message)
+        return None
+
+    async def publish(self, message: Message) -> None:
+        payload = codec.encode(codec.MessagePayload(message=message))
+        if len(payload) > _CLAIM_OVER:
+            blob = await self._blobs.put(payload)
+            payload = codec.encode(codec.MessageClaim(blob=blob))
+        subject = message_subject(message.channel)
+        again = ":released" if RELEASED in message.flags else ""
+        await self._bus.publish(
+            subject,
+            payload,
+            msg_id=f"{subject}:{message.envelope_id}{again}",
+            envelope=message.envelope_id,
+        )

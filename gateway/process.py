@@ -1,0 +1,52 @@
+"""A process of roles: what ``priyom run`` is, and what the supervisor starts twice. Uses uvloop."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from domain.errors import Fault
+from gateway import logs, roles
+from gateway.settings import Settings, load
+from gateway.sockets import Listeners
+from gateway.wiring import build, opened
+
+
+async def _main(names: Sequence[str], settings: Settings) -> None:
+    listeners = Listeners.from_environment()
+    async with opened(build(settings, process="-".join(names))) as house:
+        await roles.run(names, house, listeners)
+
+
+def run(names: Sequence[str], settings: Settings) -> None:
+    """Returns when the process was told to stop. Raises ``Fault`` for what stopped its start or its work."""
+    logs.configure(settings.log_level, process="-".join(names))
+    try:
+        uvloop.run(_main(names, settings))
+    except* asyncio.CancelledError:
+        pass
+
+
+def first_fault(error: BaseException) -> BaseException:
+    """The reason inside nested groups of errors: the first of ours, else the first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    inner = [first_fault(e) for e in error.exceptions]
+    return next((e for e in inner if isinstance(e, Fault)), inner[0])
+
+
+def main() -> int:
+    """``python -m gateway.process ROLE...``, for the supervisor."""
+    try:
+        run(sys.argv[1:], load())
+    except BaseException as error:
+        fault = first_fault(error)
+        reason = fault.reason if isinstance(fault, Fault) else f"{type(fault).__name__}: {fault}"
+        logs.get().error("process.failed", reason=reason, exc_info=None if isinstance(fault, Fault) else fault)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,233 @@
+"""Roles: what a process does. ``priyom run ROLE...`` runs some of them, ``priyom up`` all, in two processes.
+
+A role is started with an open house and ends when the stop event is set, its work in hand done.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+
+from channels.smtp import SmtpServer
+from domain.errors import Permanent, Temporary, Unavailable
+from gateway import httpd, logs, metrics, relay
+from gateway.consumer import Consumer
+from gateway.keeper import Keeper
+from gateway.live import BusLiveFeed
+from gateway.normalizing import Normalizing
+from gateway.parsing import Parser
+from gateway.reconciler import Reconciler
+from gateway.routing import Routing
+from gateway.sockets import Listeners
+from gateway.spool import Spool
+from gateway.topology import CONSUMERS, DRIVER, INTAKE, KEEPER, NORMALIZER, ROUTER
+from gateway.wiring import House, smtp_settings
+from router.service import Router
+
+log = logs.get()
+
+_HOUSEKEEPING_EVERY = 2.0
+
+
+async def web(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
+    """Pages, API and form."""
+    live = BusLiveFeed(house.bus)
+    spool = await _open_spool(house, "web")
+    intake = house.intake(spool)
+    listening = listeners.take("http", house.settings.http)
+    host, port = listening.getsockname()[:2]
+    base_url = house.settings.base_url or f"http://{_shown(host)}:{port}"
+    app = httpd.pages(house, intake, live, base_url.rstrip("/"))
+    httpd.add_operations(app, checks(house))
+    async with _together() as run:
+        run(live.run(stop))
+        run(httpd.serve(app, listening, stop, house.settings.grace))
+        if spool is not None:
+            run(spool.drain(intake.forward, stop))
+        listeners.serving("http", listening)
+
+
+async def smtp(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
+    """SMTP, and LMTP where it is asked for."""
+    spool = await _open_spool(house, "smtp")
+    intake = house.intake(spool)
+    settings = smtp_settings(house.settings, house.policies.current.mail.max_size)
+    servers = []
+    for name, address in (("smtp", house.settings.smtp), ("lmtp", house.settings.lmtp)):
+        if address is None:
+            continue
+        server = SmtpServer(settings, intake, house.policies, log, house.clock, lmtp=name == "lmtp")
+        listening = listeners.take(name, address)
+        await server.serve(listening)
+        servers.append(server)
+        listeners.serving(name, listening)
+    async with _together() as run:
+        if spool is not None:
+            run(spool.drain(intake.forward, stop))
+        await stop.wait()
+        for server in servers:
+            await server.stop(house.settings.grace)
+
+
+async def normalizer(house: House, _listeners: Listeners, stop: asyncio.Event) -> None:
+    """Envelopes to messages."""
+    parser = Parser(workers=house.settings.parse_workers, limit_s=house.settings.parse_limit)
+    await asyncio.to_thread(parser.open)
+    stage = Normalizing(house.bus, house.blobs, parser)
+    try:
+        async with _together() as run:
+            run(Consumer(house.bus, NORMALIZER, stage.handle).run(stop))
+            run(Consumer(house.bus, DRIVER, stage.handle).run(stop))
+    finally:
+        await asyncio.to_thread(parser.close)
+
+
+async def router(house: House, _listeners: Listeners, stop: asyncio.Event) -> None:
+    """Messages to tickets; their facts to the bus."""
+    deciding = Router(house.database.store, house.policies, house.clock, house.ids, house.secret)
+    stage = Routing(deciding, house.blobs, house.clock)
+    async with _together() as run:
+        run(Consumer(house.bus, ROUTER, stage.handle).run(stop))
+        run(house.relay.run(house.database, stop))
+
+
+async def timekeeper(house: House, _listeners: Listeners, stop: asyncio.Event) -> None:
+    """What is done by the clock: dead letters shown, the outbox swept, the raw log reconciled, stages measured."""
+    keeper = Keeper(house.database, house.blobs, house.clock)
+    retention = timedelta(days=house.settings.rawlog_days)
+    reconciler = Reconciler(house.bus, house.database, house.clock, retention=retention)
+    async with _together() as run:
+        run(Consumer(house.bus, KEEPER, keeper.handle).run(stop))
+        run(_housekeeping(house, reconciler, stop))
+
+
+Role = Callable[[House, Listeners, asyncio.Event], Awaitable[None]]
+ROLES: Mapping[str, Role] = {
+    "web": web,
+    "smtp": smtp,
+    "normalizer": normalizer,
+    "router": router,
+    "timekeeper": timekeeper,
+}
+FRONT = ("web", "smtp")
+"""Always answers."""
+WORK = ("normalizer", "router", "timekeeper")
+"""May be busy."""
+
+
+async def _housekeeping(house: House, reconciler: Reconciler, stop: asyncio.Event) -> None:
+    repaired = False
+    while not stop.is_set():
+        try:
+            if not repaired:
+                await reconciler.repair()
+                repaired = True
+            while await relay.sweep(house.bus, house.database, house.clock):
+                pass
+            await reconciler.step()
+            await _measure(house)
+        except Temporary as error:
+            log.warning("housekeeping.postponed", reason=error.reason)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HOUSEKEEPING_EVERY):
+                await stop.wait()
+
+
+async def _measure(house: House) -> None:
+    for spec in CONSUMERS:
+        state = await house.bus.consumer_state(spec)
+        metrics.STAGE_PENDING.labels(stage=spec.durable).set(state.pending + state.unacknowledged)
+    waiting, since = await house.database.outbox.waiting()
+    metrics.STAGE_PENDING.labels(stage="relay").set(waiting)
+    age = (house.clock.now() - since).total_seconds() if since else 0.0
+    metrics.STAGE_OLDEST.labels(stage="relay").set(max(age, 0.0))
+
+
+def checks(house: House) -> dict[str, httpd.Check]:
+    """What readiness looks at. Mail is taken into the spool while the bus is away, yet that is not "ready"."""
+
+    async def bus() -> None:
+        if not house.bus.connected:
+            raise Unavailable("bus", reason="not connected")
+        await house.bus.stream_state(INTAKE)
+
+    async def policy() -> None:
+        if not house.policies.loaded:
+            raise Unavailable("policy", reason="none is loaded")
+
+    return {"bus": bus, "database": house.database.ping, "policy": policy}
+
+
+async def _open_spool(house: House, adapter: str) -> Spool | None:
+    spool = house.spool(adapter)
+    if spool is not None:
+        await asyncio.to_thread(spool.open)
+    return spool
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+
+
+@contextlib.asynccontextmanager
+async def _together() -> AsyncIterator[Callable[[Awaitable[None]], None]]:
+    """A task group that takes awaitables."""
+    async with asyncio.TaskGroup() as group:
+
+        async def wait(awaitable: Awaitable[None]) -> None:
+            await awaitable
+
+        def run(awaitable: Awaitable[None]) -> None:
+            group.create_task(wait(awaitable))
+
+        yield run
+
+
+async def run(names: Sequence[str], house: House, listeners: Listeners) -> None:
+    """Runs the roles until SIGTERM or SIGINT, then lets them finish within the grace time."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    ops = house.settings.ops
+    async with _together() as begin:
+        begin(house.policies.watch(house.bus, stop))
+        for name in names:
+            begin(_until_grace(ROLES[name](house, listeners, stop), name, stop, house.settings.grace))
+        if ops is not None:
+            begin(_operations(house, listeners, ops, stop))
+        listeners.ready("-".join(names))
+        log.info("process.started", roles=list(names))
+        await stop.wait()
+        log.info("process.stopping", roles=list(names))
+    log.info("process.stopped", roles=list(names))
+
+
+async def _until_grace(role: Awaitable[None], name: str, stop: asyncio.Event, grace: float) -> None:
+    """A role that does not end in time is cancelled: what it had not acknowledged is redelivered."""
+    running = asyncio.ensure_future(role)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            started = time.monotonic()
+            await asyncio.wait({running}, timeout=grace)
+            if not running.done():
+                log.error("role.cut_off", role=name, after_s=round(time.monotonic() - started, 1))
+                running.cancel()
+                return
+        if not stop.is_set() and running.exception() is None:
+            raise Permanent(f"The role {name} ended by itself")
+        await running
+    finally:
+        stopping.cancel()
+
+
+async def _operations(house: House, listeners: Listeners, address: str, stop: asyncio.Event) -> None:
+    from aiohttp import web as http  # noqa: PLC0415 - the name belongs to the role here
+
+    app = http.Application()
+    httpd.add_operations(app, checks(house))
+    await httpd.serve(app, listeners.take("ops", address), stop, house.settings.grace)

@@ -1,0 +1,167 @@
+"""The composition root: settings in, a process's parts out. Constructors open nothing; ``House.open`` does.
+
+A role is an object with ``run(stop)``; ``gateway.roles`` runs one or several of them in a process.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from channels.smtp import SmtpSettings
+from domain.errors import Permanent
+from domain.views import Receipt
+from gateway import logs
+from gateway.bus import Bus
+from gateway.intake import BusIntake
+from gateway.policies import Policies
+from gateway.relay import Relay
+from gateway.settings import Settings
+from gateway.spool import Spool
+from gateway.system import SystemClock, UlidIds
+from gateway.topology import INTAKE
+from store import Database
+from store.blobs import FileBlobs
+
+log = logs.get()
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """What every role may need."""
+
+    settings: Settings
+    clock: SystemClock
+    ids: UlidIds
+    bus: Bus
+    database: Database
+    blobs: FileBlobs
+    policies: Policies
+    relay: Relay
+    secret: bytes
+
+    def intake(self, spool: Spool | None) -> BusIntake:
+        return BusIntake(self.bus, self.blobs, self.clock, self.ids, spool=spool)
+
+    def spool(self, adapter: str) -> Spool | None:
+        """An adapter's own spool, where there is a folder that survives the process."""
+        folder = spool_folder(self.settings)
+        return Spool(folder / adapter, limit_bytes=self.settings.spool_limit) if folder is not None else None
+
+    async def receipt(self, envelope_id: str) -> Receipt | None:
+        """The ledger's word on an envelope; without one, whether it is under way at all."""
+        settled = await self.database.views.receipt(envelope_id)
+        if settled is not None:
+            return settled
+        return Receipt(state="in_flight") if await self._under_way(envelope_id) else None
+
+    async def _under_way(self, envelope_id: str) -> bool:
+        folder = spool_folder(self.settings)
+        if folder is not None and any(folder.glob(f"*/*.{envelope_id}.*")):
+            return True
+        last = (await self.bus.stream_state(INTAKE)).last
+        async for batch in self.bus.traces(INTAKE, await self.database.books.floor() + 1, last):
+            if any(trace.envelope == envelope_id for trace in batch):
+                return True
+        return False
+
+
+def spool_folder(settings: Settings) -> Path | None:
+    """Embedded: in the data folder. Elsewhere only where an operator names one."""
+    return settings.spool_dir or (settings.data_dir / "spool" if settings.embedded else None)
+
+
+def secret_of(settings: Settings) -> bytes:
+    """The configured secret, or the embedded instance's own, made once and kept in the data folder."""
+    if settings.secret is not None:
+        return hashlib.sha256(settings.secret.get_secret_value().encode()).digest()
+    if not settings.embedded:
+        raise Permanent("PRIYOM_SECRET: is needed where the bus is not the embedded one: 32 characters and more")
+    path = settings.data_dir / "secret"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32), encoding="ascii")
+    return bytes.fromhex(path.read_text(encoding="ascii").strip())
+
+
+def bus_url(settings: Settings) -> str:
+    """The configured bus, or the running embedded one's. Raises ``Permanent`` where neither is there."""
+    if settings.nats_url is not None:
+        return settings.nats_url.get_secret_value()
+    path = settings.data_dir / "run" / "nats.url"
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        raise Permanent(
+            f"{settings.data_dir}: no instance runs here (`priyom up` starts one), and PRIYOM_NATS_URL is not set"
+        ) from None
+
+
+def smtp_settings(settings: Settings, max_size: int) -> SmtpSettings:
+    return SmtpSettings(
+        max_size=max_size,
+        hostname=settings.hostname,
+        tls=tls_context(settings),
+        connections=settings.smtp_connections,
+        connections_per_peer=settings.smtp_connections_per_peer,
+        rate_per_peer=settings.smtp_rate_per_peer,
+        timeout=settings.smtp_timeout,
+    )
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None and settings.tls_key is None:
+        return None
+    if settings.tls_cert is None or settings.tls_key is None:
+        raise Permanent("PRIYOM_TLS_CERT and PRIYOM_TLS_KEY go together: one of them is missing")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise Permanent(f"PRIYOM_TLS_CERT: cannot use {settings.tls_cert}: {error}") from error
+    return context
+
+
+def build(settings: Settings, *, process: str) -> House:
+    clock, ids = SystemClock(), UlidIds()
+    bus = Bus(
+        bus_url(settings),
+        name=f"priyom-{process}",
+        replicas=settings.nats_replicas,
+        store_limit=settings.rawlog_limit,
+    )
+    relay = Relay(bus)
+    database = Database(settings.database, ids=ids, clock=clock, committed=relay.push)
+    return House(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        bus=bus,
+        database=database,
+        blobs=FileBlobs(settings.blobs),
+        policies=Policies(database),
+        relay=relay,
+        secret=secret_of(settings),
+    )
+
+
+@contextlib.asynccontextmanager
+async def opened(house: House, *, patience: float = 30.0) -> AsyncIterator[House]:
+    """Bus, blobs, database and policy open; closed in the other order. Raises what stops a start: a database of
+    another version, no policy, or a policy that does not compile."""
+    await asyncio.to_thread(house.blobs.open)
+    try:
+        await house.bus.open(patience=patience)
+        await house.bus.ensure_topology()
+        await house.database.check()
+        await house.policies.load()
+        yield house
+    finally:
+        await house.bus.close()
+        await house.database.close()
+        house.blobs.close()

@@ -1,0 +1,149 @@
+"""A batch's own view of the store: what was recalled, and what this batch has decided since.
+
+Lets the second mail of a conversation join the ticket that the first one opened moments ago in the same batch. Made by
+``router.service`` for each batch and thrown away with it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from domain.effects import Appended, Effect, Opened, Outcome, Repeated
+from domain.identity import Identity, Organization, mail_domain
+from domain.message import RELEASED, UNPROVEN, Message
+from domain.ports import Recollection
+from domain.status import OPEN, Status
+from domain.ticket import KnownTicket
+from domain.tokens import find_tokens, verify_ticket
+from router.known import Known
+
+_HELD = (Outcome.SUPPRESSED, Outcome.QUARANTINED)
+
+
+def claimed_tokens(message: Message) -> tuple[str, ...]:
+    """Everything that looks like a ticket token: the message's own, then those of mail that is reported back."""
+    returned = (bounce.message_id for bounce in message.bounces if bounce.message_id)
+    return tuple(dict.fromkeys((*message.tokens, *find_tokens(returned))))
+
+
+class BatchView:
+    def __init__(self, recalled: Recollection, secret: bytes) -> None:
+        self._recalled = recalled
+        self._secret = secret
+        self._done: set[str] = set()
+
+    def is_handled(self, message: Message) -> bool:
+        """A redelivery: the envelope has its effect already. One that was held and then released is settled anew."""
+        if message.envelope_id in self._done:
+            return True
+        settled = self._recalled.handled.get(message.envelope_id)
+        if settled is None:
+            return False
+        return not (RELEASED in message.flags and settled.outcome in _HELD)
+
+    def may_open(self, messages: Iterable[Message]) -> int:
+        """About how many of them will open a ticket, so that numbers are asked for once."""
+        handles: set[str] = set()
+        keys: set[str] = set()
+        count = 0
+        for message in messages:
+            joins = any(h in self._recalled.conversations or h in handles for h in message.conversation)
+            known = message.key in self._recalled.keys or message.key in keys
+            if not (joins or known or message.tokens or message.automatic or self.is_handled(message)):
+                count += 1
+            handles.update(message.conversation)
+            keys.add(message.key)
+        return count
+
+    def known(self, message: Message) -> Known:
+        """What a decision on the message may rest on, as of now in the batch."""
+        recalled = self._recalled
+        identity = recalled.identities[message.sender.channel, message.sender.address]
+        verified, forged = self._verified(message.tokens)
+        reported, _ = self._verified(claimed_tokens(message))
+        returned = [bounce.message_id for bounce in message.bounces if bounce.message_id]
+        first = recalled.keys.get(message.key)
+        return Known(
+            identity=identity,
+            organization=recalled.organizations.get(identity.organization_id or ""),
+            domain_organization=self._domain_owner(identity, message),
+            first=first,
+            first_ticket=self._ticket(first[1]) if first else None,
+            tokens=self._tickets(verified),
+            lost_tokens=tuple(number for number in verified if number not in recalled.tickets),
+            forged=forged,
+            conversations=self._tickets(_found(recalled.conversations, message.conversation)),
+            natives=self._tickets(_found(recalled.natives, message.references)),
+            reported=next(iter(self._tickets([*reported, *_found(recalled.natives, returned)])), None),
+            repeats=tuple(recalled.repeats.get(identity.id, ())),
+        )
+
+    def remember(self, effect: Effect) -> None:
+        """Takes in what was decided, for the messages that come after it in the batch."""
+        message = effect.message
+        self._done.add(message.envelope_id)
+        if isinstance(effect, Repeated):
+            return
+        recalled = self._recalled
+        number: int | None = None
+        if isinstance(effect, Opened):
+            number = effect.ticket.number
+            recalled.tickets[number] = _opened(effect)
+            repeats = recalled.repeats.get(effect.author, ())
+            recalled.repeats[effect.author] = (*repeats, (number, effect.ticket.created_at))
+        elif isinstance(effect, Appended):
+            number = effect.number
+            if effect.status is not None:
+                recalled.tickets[number] = replace(recalled.tickets[number], status=effect.status, closed_at=None)
+        recalled.keys.setdefault(message.key, (message.envelope_id, number))
+        if number is not None:
+            self._claim(message, number)
+
+    def _claim(self, message: Message, number: int) -> None:
+        if not UNPROVEN.intersection(message.flags):
+            for handle in message.conversation:
+                holder = self._ticket(self._recalled.conversations.get(handle))
+                if holder is None or holder.status not in OPEN:
+                    self._recalled.conversations[handle] = number
+        if message.native_id is not None:
+            self._recalled.natives.setdefault(message.native_id, number)
+
+    def _verified(self, tokens: Iterable[str]) -> tuple[list[int], int]:
+        numbers: dict[int, None] = {}
+        forged = 0
+        for token in tokens:
+            number = verify_ticket(token, self._secret)
+            if number is None:
+                forged += 1
+            else:
+                numbers[number] = None
+        return list(numbers), forged
+
+    def _ticket(self, number: int | None) -> KnownTicket | None:
+        return None if number is None else self._recalled.tickets.get(number)
+
+    def _tickets(self, numbers: Sequence[int]) -> tuple[KnownTicket, ...]:
+        tickets = self._recalled.tickets
+        return tuple(tickets[number] for number in dict.fromkeys(numbers) if number in tickets)
+
+    def _domain_owner(self, identity: Identity, message: Message) -> Organization | None:
+        domain = mail_domain(message.sender.address)
+        while domain:
+            owner = self._recalled.domains.get(domain)
+            if owner is not None:
+                return self._recalled.organizations.get(owner)
+            _, _, domain = domain.partition(".")
+        return None
+
+
+def _found(numbers: dict[str, int], keys: Iterable[str]) -> list[int]:
+    return [numbers[key] for key in keys if key in numbers]
+
+
+def _opened(effect: Opened) -> KnownTicket:
+    return KnownTicket(
+        number=effect.ticket.number,
+        status=Status(effect.ticket.status),
+        line=effect.ticket.line,
+        requester=effect.author,
+        participants=frozenset({effect.author}),
+    )

@@ -1,0 +1,187 @@
+"""Conditions of the policy, compiled: the words stemmed, the values folded, each test a method call.
+
+Called by ``router.compiled`` once a policy revision. ``found`` answers fast; ``why`` says the same in words and is
+called only for what hit, and for explanations.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from domain.policy import Condition
+from router.features import Features
+from router.words import stems
+
+_MAX_LISTED = 6
+
+
+class Test(Protocol):
+    def found(self, features: Features) -> Any:
+        """What of the policy was met, never None; None where nothing was."""
+        ...
+
+    def why(self, features: Features) -> str:
+        """One clause: what was found, or what is missing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    children: tuple[Test, ...]
+
+    def found(self, features: Features) -> Any:
+        for child in self.children:
+            if child.found(features) is None:
+                return None
+        return True
+
+    def why(self, features: Features) -> str:
+        if not self.children:
+            return "it always matches"
+        missing = next((child for child in self.children if child.found(features) is None), None)
+        return missing.why(features) if missing else " and ".join(child.why(features) for child in self.children)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    children: tuple[Test, ...]
+
+    def found(self, features: Features) -> Any:
+        for child in self.children:
+            hit = child.found(features)
+            if hit is not None:
+                return hit
+        return None
+
+    def why(self, features: Features) -> str:
+        hit = next((child for child in self.children if child.found(features) is not None), None)
+        return hit.why(features) if hit else "; ".join(child.why(features) for child in self.children)
+
+
+@dataclass(frozen=True, slots=True)
+class Neither:
+    children: tuple[Test, ...]
+
+    def found(self, features: Features) -> Any:
+        for child in self.children:
+            if child.found(features) is not None:
+                return None
+        return True
+
+    def why(self, features: Features) -> str:
+        hit = next((child for child in self.children if child.found(features) is not None), None)
+        return f"excluded, since {hit.why(features)}" if hit else "nothing that excludes it was found"
+
+
+@dataclass(frozen=True, slots=True)
+class HasWords:
+    field: str
+    phrases: tuple[tuple[tuple[str, ...], str], ...]
+    firsts: frozenset[str]
+    """The first stem of each phrase: where none of them is in the text, no phrase is."""
+
+    def found(self, features: Features) -> Any:
+        words = features.words(self.field)
+        if words.known.isdisjoint(self.firsts):
+            return None
+        return next((raw for phrase, raw in self.phrases if words.has(phrase)), None)
+
+    def why(self, features: Features) -> str:
+        hit = self.found(features)
+        if hit is not None:
+            return f"{self.field} has the words «{hit}»"
+        return f"{self.field} has none of the words {_listed(tuple(raw for _, raw in self.phrases))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The sentence names the policy's value, never the message's own, so that a decision holds nothing personal."""
+
+    field: str
+    values: tuple[Any, ...]
+    meets: Callable[[Any, Any], bool]
+    """(what the message holds, what the policy asks for) -> whether it does; both folded."""
+    says: str
+
+    def found(self, features: Features) -> Any:
+        for held in features.values(self.field):
+            folded = _folded(held)
+            for wanted in self.values:
+                if self.meets(folded, wanted):
+                    return wanted
+        return None
+
+    def why(self, features: Features) -> str:
+        hit = self.found(features)
+        return f"{self.field} {self.says} «{hit}»" if hit is not None else self._missing()
+
+    def _missing(self) -> str:
+        return f"{self.field} {self.says} none of {_listed(self.values)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    field: str
+    wanted: bool
+
+    def found(self, features: Features) -> Any:
+        return True if bool(features.values(self.field)) is self.wanted else None
+
+    def why(self, features: Features) -> str:
+        return f"{self.field} is {'there' if features.values(self.field) else 'absent'}"
+
+
+def compiled(condition: Condition) -> Test:
+    """Raises ``ValueError`` for an operation that is not there, which the policy's check has refused before."""
+    branch = _BRANCHES.get(condition.op)
+    if branch is not None:
+        return branch(tuple(compiled(child) for child in condition.children))
+    field = condition.field or ""
+    if condition.op == "words":
+        pairs = tuple((stems(str(raw)), str(raw)) for raw in condition.values)
+        phrases = tuple((phrase, raw) for phrase, raw in pairs if phrase)
+        return HasWords(field, phrases, frozenset(phrase[0] for phrase, _ in phrases))
+    if condition.op == "present":
+        return Present(field, bool(condition.values[0]))
+    if condition.op not in _LEAVES:
+        raise ValueError(f"unknown operation {condition.op}")
+    meets, says = _LEAVES[condition.op]
+    return Leaf(field, tuple(_folded(value) for value in condition.values), meets, says)
+
+
+def _folded(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
+
+
+def _equal(held: Any, wanted: Any) -> bool:
+    # True must not count as 1; a number may come as text from a form.
+    if isinstance(held, bool) or isinstance(wanted, bool):
+        return held is wanted
+    return bool(held == wanted) or str(held) == str(wanted)
+
+
+def _contains(held: Any, wanted: Any) -> bool:
+    return str(wanted) in str(held)
+
+
+def _under(held: Any, wanted: Any) -> bool:
+    return held == wanted or str(held).startswith(f"{wanted}/")
+
+
+def _domain(held: Any, wanted: Any) -> bool:
+    return held == wanted or str(held).endswith(f".{wanted}")
+
+
+def _listed(values: tuple[Any, ...]) -> str:
+    shown = ", ".join(f"«{value}»" for value in values[:_MAX_LISTED])
+    return f"{shown} and {len(values) - _MAX_LISTED} more" if len(values) > _MAX_LISTED else shown
+
+
+_BRANCHES: dict[str, Callable[[tuple[Test, ...]], Test]] = {"all": All, "any": Either, "none": Neither}
+_LEAVES: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "is": (_equal, "is"),
+    "in": (_equal, "is"),
+    "contains": (_contains, "contains"),
+    "under": (_under, "is under"),
+    "domain": (_domain, "is in"),
+}

@@ -1,0 +1,172 @@
+"""A verdict -> the effect that the store writes, with its number, ids and facts. Called by ``router.service``."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.clocks import ClockRecord, Segment
+from domain.effects import Appended, Effect, Opened, Repeated, Suppressed
+from domain.facts import (
+    DeliveryReported,
+    DuplicateReceived,
+    Fact,
+    MessageAppended,
+    StatusChanged,
+    TicketAssigned,
+    TicketCreated,
+)
+from domain.message import Message
+from domain.ports import Ids
+from domain.status import Status
+from domain.ticket import Ticket
+from router.verdict import ClockStart, Join, Open, Repeat, Verdict, Withhold
+
+BY = "router"
+
+
+def enact(verdict: Verdict, message: Message, *, number: int, ids: Ids, now: datetime) -> Effect:
+    """``number`` is used only where a ticket is opened."""
+    if isinstance(verdict, Open):
+        return _opened(verdict, message, number, ids, now)
+    if isinstance(verdict, Join):
+        return _appended(verdict, message, ids, now)
+    if isinstance(verdict, Repeat):
+        return _repeated(verdict, message, now)
+    return _suppressed(verdict, message, now)
+
+
+def _opened(verdict: Open, message: Message, number: int, ids: Ids, now: datetime) -> Opened:
+    envelope = message.envelope_id
+    ticket = Ticket(
+        number=number,
+        subject=message.subject,
+        status=Status.CLASSIFICATION,
+        priority=verdict.priority,
+        impact=verdict.impact,
+        urgency=verdict.urgency,
+        channel=message.channel,
+        account=message.account,
+        requester=verdict.requester,
+        organization=verdict.organization,
+        plan=verdict.plan,
+        catalog=verdict.catalog,
+        kind=verdict.kind,
+        line=verdict.line,
+        group=verdict.group,
+        policy_revision=verdict.decision.revision,
+        created_at=now,
+        language=verdict.language,
+        fields=message.fields,
+        flags=_flags(message.flags, verdict.flags),
+        clocks=tuple(_clock(start, ids) for start in verdict.clocks),
+    )
+    created = TicketCreated(
+        ticket=number,
+        at=now,
+        by=BY,
+        envelope=envelope,
+        channel=message.channel,
+        kind=verdict.kind,
+        catalog=verdict.catalog,
+        priority=verdict.priority,
+        plan=verdict.plan,
+        revision=verdict.decision.revision,
+    )
+    assigned = TicketAssigned(ticket=number, at=now, by=BY, envelope=envelope, line=verdict.line, group=verdict.group)
+    return Opened(
+        message=replace(message, flags=ticket.flags),
+        author=verdict.requester,
+        ticket=ticket,
+        decision=verdict.decision,
+        facts=(created, assigned),
+        message_id=ids.new(),
+    )
+
+
+def _appended(verdict: Join, message: Message, ids: Ids, now: datetime) -> Appended:
+    message_id = ids.new()
+    flags = _flags(message.flags, verdict.flags)
+    facts: tuple[Fact, ...] = (
+        MessageAppended(
+            ticket=verdict.number,
+            at=now,
+            by=BY,
+            envelope=message.envelope_id,
+            message=message_id,
+            direction="inbound",
+            line=verdict.line,
+            flags=verdict.flags,
+        ),
+    )
+    if verdict.status != verdict.old:
+        changed = StatusChanged(
+            ticket=verdict.number,
+            at=now,
+            by=BY,
+            envelope=message.envelope_id,
+            old=verdict.old,
+            new=verdict.status,
+            line=verdict.line,
+            because="the requester wrote",
+        )
+        facts = (*facts, changed)
+    return Appended(
+        message=replace(message, flags=flags),
+        author=verdict.author,
+        number=verdict.number,
+        decision=verdict.decision,
+        facts=facts,
+        message_id=message_id,
+        status=verdict.status if verdict.status != verdict.old else None,
+    )
+
+
+def _repeated(verdict: Repeat, message: Message, now: datetime) -> Repeated:
+    facts: tuple[Fact, ...] = ()
+    if verdict.number is not None:
+        fact = DuplicateReceived(
+            ticket=verdict.number,
+            at=now,
+            by=BY,
+            envelope=message.envelope_id,
+            line=verdict.line,
+            adapter=message.adapter,
+            detail={"recipients": len(message.recipients)},
+        )
+        facts = (fact,)
+    return Repeated(message=message, number=verdict.number, first_envelope=verdict.first_envelope, facts=facts)
+
+
+def _suppressed(verdict: Withhold, message: Message, now: datetime) -> Suppressed:
+    facts = tuple(
+        DeliveryReported(
+            ticket=verdict.number,
+            at=now,
+            by=BY,
+            envelope=message.envelope_id,
+            line=verdict.line,
+            action=report.action,
+            status=report.status,
+        )
+        for report in verdict.reports
+        if verdict.number is not None
+    )
+    return Suppressed(message=message, reason=verdict.reason, number=verdict.number, facts=facts)
+
+
+def _clock(start: ClockStart, ids: Ids) -> ClockRecord:
+    running = Segment(start=start.opens, until=None, kind="running", why="the ticket was opened")
+    return ClockRecord(
+        id=ids.new(),
+        target=start.target,
+        state="running",
+        calendar=start.calendar,
+        cell=start.cell,
+        goal_s=start.goal_s,
+        started_at=start.started_at,
+        due_at=start.due_at,
+        segments=(running,),
+    )
+
+
+def _flags(own: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*own, *added)))

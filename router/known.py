@@ -1,0 +1,141 @@
+"""Everything beyond message and policy that one decision rests on, and its JSON form on the ticket.
+
+``router.batch`` fills it from what the store recalled; ``router.decide`` reads nothing else, so that the snapshot kept
+with a decision gives the same decision again. Of a person it holds surrogate ids only, no name and no address.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from domain.identity import Contract, Identity, Organization
+from domain.status import Status
+from domain.ticket import KnownTicket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """``organization`` is the one of the person's card, ``domain_organization`` the one that owns the mail domain.
+
+    ``first``: the envelope that brought the same message before, and its ticket's number. ``tokens``: tickets of
+    verified tokens, in the message's order; ``lost_tokens`` verified numbers whose ticket is not there; ``forged`` how
+    many tokens were not ours. ``conversations`` and ``natives``: tickets by shared handle and by referenced message,
+    nearest first. ``reported``: the ticket that a bounce of ours belongs to. ``repeats``: the identity's late tickets.
+    """
+
+    identity: Identity
+    organization: Organization | None = None
+    domain_organization: Organization | None = None
+    first: tuple[str, int | None] | None = None
+    first_ticket: KnownTicket | None = None
+    tokens: tuple[KnownTicket, ...] = ()
+    lost_tokens: tuple[int, ...] = ()
+    forged: int = 0
+    conversations: tuple[KnownTicket, ...] = ()
+    natives: tuple[KnownTicket, ...] = ()
+    reported: KnownTicket | None = None
+    repeats: tuple[tuple[int, datetime], ...] = ()
+
+
+def to_snapshot(known: Known) -> dict[str, Any]:
+    """JSON values; what is empty is left out."""
+    parts: dict[str, Any] = {
+        "identity": _identity_out(known.identity),
+        "organization": _organization_out(known.organization),
+        "domain_organization": _organization_out(known.domain_organization),
+        "tokens": [_ticket_out(ticket) for ticket in known.tokens],
+        "lost_tokens": list(known.lost_tokens),
+        "forged": known.forged,
+        "conversations": [_ticket_out(ticket) for ticket in known.conversations],
+        "natives": [_ticket_out(ticket) for ticket in known.natives],
+        "reported": _ticket_out(known.reported) if known.reported else None,
+        "repeats": [[number, at.isoformat()] for number, at in known.repeats],
+    }
+    return {key: value for key, value in parts.items() if value}
+
+
+def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
+    """The inputs as they were; a person's name and address, which decide nothing, are empty."""
+    reported = snapshot.get("reported")
+    return Known(
+        identity=_identity_in(snapshot["identity"]),
+        organization=_organization_in(snapshot.get("organization")),
+        domain_organization=_organization_in(snapshot.get("domain_organization")),
+        tokens=tuple(_ticket_in(each) for each in snapshot.get("tokens", ())),
+        lost_tokens=tuple(snapshot.get("lost_tokens", ())),
+        forged=snapshot.get("forged", 0),
+        conversations=tuple(_ticket_in(each) for each in snapshot.get("conversations", ())),
+        natives=tuple(_ticket_in(each) for each in snapshot.get("natives", ())),
+        reported=_ticket_in(reported) if reported else None,
+        repeats=tuple((number, datetime.fromisoformat(at)) for number, at in snapshot.get("repeats", ())),
+    )
+
+
+def _identity_out(identity: Identity) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        "id": identity.id,
+        "channel": identity.channel,
+        "verified": identity.verified,
+        "person": identity.person_id,
+        "organization": identity.organization_id,
+        "vip": identity.vip,
+        "language": identity.language,
+    }
+    return {key: value for key, value in parts.items() if value}
+
+
+def _identity_in(parts: Mapping[str, Any]) -> Identity:
+    return Identity(
+        id=parts["id"],
+        channel=parts.get("channel", ""),
+        address="",
+        verified=parts.get("verified", False),
+        person_id=parts.get("person"),
+        organization_id=parts.get("organization"),
+        vip=parts.get("vip", False),
+        language=parts.get("language"),
+    )
+
+
+def _organization_out(organization: Organization | None) -> dict[str, Any] | None:
+    if organization is None:
+        return None
+    contracts = [
+        [each.id, each.plan, each.since.isoformat(), each.until.isoformat() if each.until else None]
+        for each in organization.contracts
+    ]
+    return {"id": organization.id, "name": organization.name, "segment": organization.segment, "contracts": contracts}
+
+
+def _organization_in(parts: Mapping[str, Any] | None) -> Organization | None:
+    if parts is None:
+        return None
+    contracts = tuple(
+        Contract(id=key, plan=plan, since=date.fromisoformat(since), until=date.fromisoformat(until) if until else None)
+        for key, plan, since, until in parts["contracts"]
+    )
+    return Organization(id=parts["id"], name=parts["name"], segment=parts["segment"], contracts=contracts)
+
+
+def _ticket_out(ticket: KnownTicket) -> dict[str, Any]:
+    return {
+        "number": ticket.number,
+        "status": ticket.status.value,
+        "line": ticket.line,
+        "requester": ticket.requester,
+        "participants": sorted(ticket.participants),
+        "closed_at": ticket.closed_at.isoformat() if ticket.closed_at else None,
+    }
+
+
+def _ticket_in(parts: Mapping[str, Any]) -> KnownTicket:
+    closed_at = parts["closed_at"]
+    return KnownTicket(
+        number=parts["number"],
+        status=Status(parts["status"]),
+        line=parts["line"],
+        requester=parts["requester"],
+        participants=frozenset(parts["participants"]),
+        closed_at=datetime.fromisoformat(closed_at) if closed_at else None,
+    )

@@ -1,0 +1,84 @@
+"""The router's thin shell: a batch of messages, one unit of work.
+
+Arrives: normalised messages, from gateway's consumer. Leaves: the effects that were committed and the facts that
+follow from them. A message whose own decision fails is named in ``failed`` and the rest of the batch commits; when the
+database is away, nothing commits and ``Unavailable`` goes to the caller.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.effects import Effect
+from domain.errors import Unavailable
+from domain.facts import Fact
+from domain.message import Message
+from domain.policy import Policy
+from domain.ports import Clock, Ids, PolicySource, Store, UnitOfWork
+from domain.tokens import verify_ticket
+from router.batch import BatchView, claimed_tokens
+from router.decide import decide
+from router.enact import enact
+from router.verdict import Open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """``effects`` and ``facts`` in the messages' order. ``failed``: index of a message -> why it could not be decided.
+    A message that is in neither was a redelivery: its effect stands already."""
+
+    effects: tuple[Effect, ...]
+    facts: tuple[Fact, ...]
+    failed: Mapping[int, Exception]
+
+
+class Router:
+    """``secret`` signs ticket tokens."""
+
+    def __init__(self, store: Store, policy: PolicySource, clock: Clock, ids: Ids, secret: bytes) -> None:
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+        self._ids = ids
+        self._secret = secret
+
+    async def route(self, messages: Sequence[Message]) -> Routed:
+        """Decides and commits. Returns only after the commit; the same policy revision serves the whole batch."""
+        if not messages:
+            return Routed(effects=(), facts=(), failed={})
+        now = self._clock.now()
+        async with self._store.begin() as uow:
+            effects, failed = await self._decide_batch(messages, uow, self._policy.current, now)
+            await uow.save(effects, now)
+        facts = tuple(fact for effect in effects for fact in effect.facts)
+        return Routed(effects=tuple(effects), facts=facts, failed=failed)
+
+    async def _decide_batch(
+        self, messages: Sequence[Message], uow: UnitOfWork, policy: Policy, now: datetime
+    ) -> tuple[list[Effect], dict[int, Exception]]:
+        view = BatchView(await uow.recall(messages, now, self._verified(messages)), self._secret)
+        numbers = list(reversed(await uow.next_numbers(count))) if (count := view.may_open(messages)) else []
+        effects: list[Effect] = []
+        failed: dict[int, Exception] = {}
+        for index, message in enumerate(messages):
+            if view.is_handled(message):
+                continue
+            try:
+                verdict = decide(message, view.known(message), policy, now)
+                if isinstance(verdict, Open) and not numbers:
+                    numbers = list(await uow.next_numbers(1))
+                number = numbers.pop() if isinstance(verdict, Open) else 0
+                effect = enact(verdict, message, number=number, ids=self._ids, now=now)
+            except Unavailable:
+                raise
+            except Exception as fault:  # one message's fault must not stop its neighbours
+                failed[index] = fault
+                continue
+            view.remember(effect)
+            effects.append(effect)
+        return effects, failed
+
+    def _verified(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Numbers of every token of the batch that is ours."""
+        found = (verify_ticket(token, self._secret) for message in messages for token in claimed_tokens(message))
+        return tuple(dict.fromkeys(number for number in found if number is not None))

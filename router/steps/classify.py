@@ -1,0 +1,98 @@
+"""What it is about: the rules in order, then catalog entry and kind.
+
+A rule sets what no rule before it has set. The requester's own choice of a catalog entry stands above the rules; below
+them stand the entry that the recipient's address starts from, and the defaults.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from domain.decision import Step
+from domain.message import Message
+from domain.policy import CatalogEntry, Kind, Policy
+from router.compiled import ReadyRule
+from router.features import Features
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A value that a rule set."""
+
+    value: str
+    ready: ReadyRule
+
+    @property
+    def key(self) -> str:
+        return self.ready.rule.key
+
+    def sentence(self, features: Features) -> str:
+        rule = self.ready.rule
+        where = f" ({rule.where})" if rule.where else ""
+        return f"Rule {rule.key}{where} matched: {self.ready.test.why(features)}."
+
+
+Hits = Mapping[str, Hit]
+
+
+def start_catalog(message: Message, policy: Policy) -> tuple[str | None, str, bool]:
+    """(entry, why, whether the requester chose it) before any rule."""
+    if message.catalog is not None and message.catalog in policy.catalog:
+        return message.catalog, "The requester chose it.", True
+    unknown = f"The requester chose {message.catalog}, which the policy does not have. " if message.catalog else ""
+    for recipient in message.recipients:
+        address = plain_address(recipient)
+        if address in policy.mail.catalogs:
+            return policy.mail.catalogs[address], f"{unknown}Mail to {address} starts from it.", False
+    return None, unknown, False
+
+
+def apply_rules(rules: Iterable[ReadyRule], features: Features, *, chosen: bool) -> Hits:
+    """What the rules set. ``chosen``: the catalog entry is settled and no rule may set it."""
+    hits: dict[str, Hit] = {}
+    settled = {"catalog"} if chosen else set()
+    for ready in rules:
+        sets = ready.rule.sets
+        if settled.issuperset(sets) or ready.test.found(features) is None:
+            continue
+        for key, value in sets.items():
+            if key not in settled:
+                settled.add(key)
+                hits[key] = Hit(value, ready)
+                if key == "catalog":
+                    features.catalog = value
+    return hits
+
+
+def choose_catalog(
+    hits: Hits, features: Features, policy: Policy, start: tuple[str | None, str, bool]
+) -> tuple[CatalogEntry, Step]:
+    path, why, chosen = start
+    hit = hits.get("catalog")
+    if hit is not None and not chosen and hit.value in policy.catalog:
+        prefix = why if path is None else ""
+        return _entry(policy, hit.value, prefix + hit.sentence(features), hit.key)
+    if path is not None and path in policy.catalog:
+        return _entry(policy, path, why)
+    return _entry(policy, policy.default_catalog, f"{why}No rule named an entry, so it is the default.")
+
+
+def choose_kind(hits: Hits, features: Features, policy: Policy, entry: CatalogEntry) -> tuple[Kind, Step]:
+    hit = hits.get("kind")
+    if hit is not None and hit.value in policy.kinds:
+        kind = policy.kinds[hit.value]
+        return kind, Step(step="kind", outcome=kind.key, because=hit.sentence(features), rule=hit.key)
+    if entry.kind is not None and entry.kind in policy.kinds:
+        kind = policy.kinds[entry.kind]
+        return kind, Step(step="kind", outcome=kind.key, because=f"It is the usual kind for {entry.path}.")
+    kind = policy.kinds[policy.default_kind]
+    return kind, Step(step="kind", outcome=kind.key, because="No rule named a kind, so it is the default.")
+
+
+def plain_address(address: str) -> str:
+    """Without the plus-tag that a ticket token travels in: ``support+t12.abc@x`` -> ``support@x``."""
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def _entry(policy: Policy, path: str, because: str, rule: str | None = None) -> tuple[CatalogEntry, Step]:
+    return policy.catalog[path], Step(step="catalog", outcome=path, because=because, rule=rule)

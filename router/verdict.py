@@ -1,0 +1,78 @@
+"""What deciding gives: one of four verdicts a message, without ids. ``router.enact`` makes the effect of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.clocks import Target
+from domain.decision import Decision
+from domain.message import Bounce
+from domain.status import Status
+from domain.ticket import Level, Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStart:
+    """A clock to be started: ``opens`` is when its calendar first runs."""
+
+    target: Target
+    calendar: str
+    cell: str
+    goal_s: int
+    started_at: datetime
+    opens: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A new ticket."""
+
+    decision: Decision
+    requester: str
+    organization: str | None
+    plan: str
+    catalog: str
+    kind: str
+    impact: Level
+    urgency: Level
+    priority: Priority
+    line: str
+    group: str | None
+    language: str | None
+    clocks: tuple[ClockStart, ...]
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Join:
+    """The message belongs to a ticket that exists, which moves from ``old`` to ``status``."""
+
+    decision: Decision
+    author: str
+    number: int
+    line: str
+    old: Status
+    status: Status
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """The same message came before, in ``first_envelope``."""
+
+    first_envelope: str
+    number: int | None
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withhold:
+    """No ticket, with the reason in plain words; ``reports`` are deliveries that ``number`` learns of."""
+
+    reason: str
+    number: int | None = None
+    line: str = ""
+    reports: tuple[Bounce, ...] = ()
+
+
+Verdict = Open | Join | Repeat | Withhold

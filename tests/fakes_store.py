@@ -1,0 +1,171 @@
+"""A store in memory that keeps the promises of ``domain.ports.Store``; for tests of those who use a store.
+
+One dictionary a table. A transaction works on a copy and replaces the original on commit, so that a rolled back batch
+leaves nothing but a gap in the numbers.
+"""
+
+import copy
+import itertools
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from domain.effects import Appended, Effect, Opened, Repeated, Settled, Suppressed
+from domain.errors import Unavailable
+from domain.identity import Identity, Organization, mail_domain
+from domain.message import RELEASED, UNPROVEN, Message
+from domain.policy import Policy
+from domain.ports import Recollection
+from domain.status import OPEN
+from domain.ticket import KnownTicket
+
+
+@dataclass
+class Tables:
+    ledger: dict[str, Settled] = field(default_factory=dict)
+    keys: dict[str, tuple[str, int | None]] = field(default_factory=dict)
+    conversations: dict[str, int] = field(default_factory=dict)
+    natives: dict[str, int] = field(default_factory=dict)
+    tickets: dict[int, KnownTicket] = field(default_factory=dict)
+    opened: dict[int, datetime] = field(default_factory=dict)
+    identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
+    organizations: dict[str, Organization] = field(default_factory=dict)
+    effects: list[Effect] = field(default_factory=list)
+
+
+class FakeStore:
+    """``tables`` is what was committed; ``away`` makes every transaction fail."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+        self.numbers = itertools.count(1)
+        self.asked_for: list[int] = []
+        self.away = False
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator["FakeUnitOfWork"]:
+        if self.away:
+            raise Unavailable("database")
+        working = copy.deepcopy(self.tables)
+        yield FakeUnitOfWork(self, working)
+        self.tables = working
+
+    def add_ticket(self, ticket: KnownTicket, *, handles: Iterable[str] = (), natives: Iterable[str] = ()) -> None:
+        self.tables.tickets[ticket.number] = ticket
+        self.tables.conversations |= dict.fromkeys(handles, ticket.number)
+        self.tables.natives |= dict.fromkeys(natives, ticket.number)
+
+    def add_identity(self, identity: Identity) -> None:
+        self.tables.identities[identity.channel, identity.address] = identity
+
+    def add_organization(self, organization: Organization) -> None:
+        self.tables.organizations[organization.id] = organization
+
+
+class FakeUnitOfWork:
+    def __init__(self, store: FakeStore, tables: Tables) -> None:
+        self.store = store
+        self.tables = tables
+
+    async def recall(self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = ()) -> Recollection:
+        tables = self.tables
+        known = Recollection()
+        for message in messages:
+            place = (message.sender.channel, message.sender.address)
+            if place not in tables.identities:
+                tables.identities[place] = Identity(
+                    id=f"I{len(tables.identities) + 1}", channel=place[0], address=place[1]
+                )
+            known.identities[place] = tables.identities[place]
+            ids = [*message.references, *(b.message_id for b in message.bounces if b.message_id)]
+            known.handled |= _of(tables.ledger, [message.envelope_id])
+            known.keys |= _of(tables.keys, [message.key])
+            known.conversations |= _of(tables.conversations, message.conversation)
+            known.natives |= _of(tables.natives, ids)
+            for organization in tables.organizations.values():
+                if mail_domain(message.sender.address) in organization.domains:
+                    known.domains[mail_domain(message.sender.address)] = organization.id
+        numbers = {*tokens, *known.conversations.values(), *known.natives.values()}
+        numbers |= {number for _, number in known.keys.values() if number is not None}
+        known.tickets = _of(tables.tickets, numbers)
+        known.organizations = dict(tables.organizations)
+        for identity in known.identities.values():
+            mine = [number for number, ticket in tables.tickets.items() if ticket.requester == identity.id]
+            known.repeats[identity.id] = tuple((n, tables.opened[n]) for n in mine if n in tables.opened)
+        return known
+
+    async def next_numbers(self, count: int) -> Sequence[int]:
+        self.store.asked_for.append(count)
+        return [next(self.store.numbers) for _ in range(count)]
+
+    async def save(self, effects: Sequence[Effect], now: datetime) -> None:
+        for effect in effects:
+            self._settle(effect, now)
+            if isinstance(effect, Opened):
+                number = effect.ticket.number
+                self.tables.tickets[number] = KnownTicket(
+                    number=number,
+                    status=effect.ticket.status,
+                    line=effect.ticket.line,
+                    requester=effect.author,
+                    participants=frozenset({effect.author}),
+                )
+                self.tables.opened[number] = effect.ticket.created_at
+                self._claim(effect.message, number)
+            elif isinstance(effect, Appended):
+                ticket = self.tables.tickets[effect.number]
+                if effect.status is not None:
+                    self.tables.tickets[effect.number] = replace(ticket, status=effect.status, closed_at=None)
+                self._claim(effect.message, effect.number)
+        self.tables.effects += effects
+
+    def _settle(self, effect: Effect, now: datetime) -> None:
+        envelope = effect.message.envelope_id
+        assert envelope not in self.tables.ledger or RELEASED in effect.message.flags, "an envelope has one effect"
+        number = effect.ticket.number if isinstance(effect, Opened) else effect.number
+        reason = effect.reason if isinstance(effect, Suppressed) else ""
+        self.tables.ledger[envelope] = Settled(
+            envelope_id=envelope, outcome=effect.outcome, ticket=number, reason=reason, at=now
+        )
+        if not isinstance(effect, Repeated):
+            first, held = self.tables.keys.get(effect.message.key, (envelope, None))
+            self.tables.keys[effect.message.key] = (first, number if held is None else held)
+
+    def _claim(self, message: Message, number: int) -> None:
+        if message.native_id is not None:
+            self.tables.natives[message.native_id] = number
+        if UNPROVEN.intersection(message.flags):
+            return
+        for handle in message.conversation:
+            holder = self.tables.tickets.get(self.tables.conversations.get(handle, 0))
+            if holder is None or holder.status not in OPEN:
+                self.tables.conversations[handle] = number
+
+
+class FixedClock:
+    def __init__(self, now: datetime = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)) -> None:
+        self.at = now
+
+    def now(self) -> datetime:
+        return self.at
+
+
+class CountingIds:
+    """``X1``, ``X2`` ... in the order of asking."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def new(self) -> str:
+        self.count += 1
+        return f"X{self.count}"
+
+
+@dataclass
+class FixedPolicy:
+    current: Policy
+
+
+def _of(table: dict, keys: Iterable) -> dict:
+    return {key: table[key] for key in keys if key in table}
