@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from domain.errors import Fault, NotFound, Permanent
 from domain.ids import BlobKey
-from domain.message import Envelope, Message, Normalized
+from domain.message import RELEASED, Envelope, Message, Normalized
 from domain.ports import Blobs
 from gateway import codec
 from gateway.bus import Bus
@@ -18,8 +18,6 @@ from gateway.consumer import Answer, Delivery
 from gateway.parsing import Parser
 from gateway.topology import message_subject
 
-RELEASED = "released"
-"""In an envelope's ``meta`` and among a message's flags: a person sent it through again."""
 _CLAIM_OVER = 700_000
 """Bytes of a message payload above which the blobs carry it: below every server's default limit of 1 MB."""
 

@@ -10,10 +10,10 @@ import msgspec
 
 from domain.errors import Conflict, Permanent
 from domain.ids import BlobKey
+from domain.message import RELEASED
 from domain.ports import Blobs, Clock, Ids
 from gateway import codec
 from gateway.bus import Bus
-from gateway.normalizing import RELEASED
 from gateway.topology import drive_subject, message_subject
 from store import Database, Release
 

@@ -220,6 +220,8 @@ class Supervisor:
     def _overrides(self) -> dict[str, str]:
         """Settings that came from the command line, for the children's environment."""
         named = {"PRIYOM_HTTP": self._settings.http, "PRIYOM_SMTP": self._settings.smtp}
+        if self._settings.lmtp is not None:
+            named["PRIYOM_LMTP"] = self._settings.lmtp
         return {**named, "PRIYOM_LOG_LEVEL": self._settings.log_level}
 
     async def _keep(self, name: str, wait: Callable[[], object], start: Callable[[], object]) -> None:

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 from ulid import base32
 
+_TIME_BITS = 80
+_LEAP_BITS = 64
+
 
 class SystemClock:
     """``domain.ports.Clock``."""
@@ -15,7 +18,19 @@ class SystemClock:
 
 
 class UlidIds:
-    """``domain.ports.Ids``: ULIDs (48 bits of milliseconds, 80 random bits), as the ULID specification encodes them."""
+    """``domain.ports.Ids``: ULIDs (48 bits of milliseconds, then 80 bits), as the ULID specification encodes them.
+
+    Of one object each is greater than the one before. Within a millisecond it is so by a random leap of 64 bits, not
+    by one as the specification has it: an id must not be guessed from its neighbour.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0
 
     def new(self) -> str:
-        return str(base32.encode((time.time_ns() // 1_000_000).to_bytes(6, "big") + secrets.token_bytes(10)))
+        floor = time.time_ns() // 1_000_000 << _TIME_BITS
+        if self._last < floor:
+            self._last = floor + secrets.randbits(_TIME_BITS - 1)
+        else:
+            self._last += 1 + secrets.randbits(_LEAP_BITS)
+        return str(base32.encode(self._last.to_bytes(16, "big")))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.decision import Decision
 from domain.effects import Appended, Effect, Opened, Repeated, Suppressed
 from domain.facts import Fact
-from domain.message import Message
+from domain.message import RELEASED, UNPROVEN, Message
 from domain.ports import Ids
 from domain.status import Status
 from domain.ticket import Ticket
@@ -32,11 +32,6 @@ from store.tables import (
     OutboxRow,
 )
 from store.tables.base import table
-
-RELEASED = "released"
-"""The flag of a held message that a person sent through again: it may be settled a second time."""
-UNTRUSTED = frozenset({"dmarc_fail", "forged_token", "sender_unverified"})
-"""Flags of messages whose sender may not be who they say: they claim no conversation."""
 
 _NO_DUE = 253_402_300_799
 _PREVIEW = 160
@@ -358,7 +353,7 @@ async def _claim_conversations(connection: AsyncConnection, effects: Sequence[Ef
     """A handle is a ticket's until that ticket is closed; a sender who is not believed claims none."""
     rows: dict[str, dict[str, Any]] = {}
     for effect in effects:
-        if isinstance(effect, (Opened, Appended)) and not UNTRUSTED.intersection(effect.message.flags):
+        if isinstance(effect, (Opened, Appended)) and not UNPROVEN.intersection(effect.message.flags):
             number = effect.ticket.number if isinstance(effect, Opened) else effect.number
             for handle in effect.message.conversation[:HANDLES_PER_MESSAGE]:
                 rows.setdefault(handle, {"handle": handle, "number": number, "at": now})

@@ -1,0 +1,193 @@
+"""``domain.ports.Store`` and ``UnitOfWork``: the store in memory, SQLite and PostgreSQL keep the same promises."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.effects import Outcome, Settled
+from domain.message import Bounce
+from domain.status import Status
+from gateway.system import SystemClock, UlidIds
+from store import Database
+from tests.fakes_store import FakeStore
+from tests.make import NOON, appended, message, open_tickets, opened, repeated, suppressed
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: SystemClock, ids: UlidIds) -> AsyncIterator[Any]:
+    if request.param == "memory":
+        yield FakeStore()
+        return
+    sqlite = f"sqlite:///{tmp_path}/t.db"
+    url = sqlite if request.param == "sqlite" else request.getfixturevalue("postgres").database()
+    database = Database(url, ids=ids, clock=clock)
+    await database.upgrade()
+    yield database.store
+    await database.close()
+
+
+async def test_every_sender_of_a_batch_is_an_identity_and_stays_the_same_one(store: Any) -> None:
+    first, second = message(address="a@x.example"), message(address="b@x.example")
+    async with store.begin() as uow:
+        once = (await uow.recall([first, second], NOON)).identities
+    async with store.begin() as uow:
+        again = (await uow.recall([second, first], NOON)).identities
+    assert set(once) == {("email", "a@x.example"), ("email", "b@x.example")}
+    assert {place: identity.id for place, identity in once.items()} == {p: i.id for p, i in again.items()}
+
+
+async def test_numbers_are_given_once_even_where_a_batch_is_rolled_back(store: Any) -> None:
+    async with store.begin() as uow:
+        first = list(await uow.next_numbers(3))
+    with pytest.raises(RuntimeError):
+        async with store.begin() as uow:
+            await uow.next_numbers(2)
+            raise RuntimeError
+    async with store.begin() as uow:
+        third = list(await uow.next_numbers(1))
+    assert len(set(first)) == 3
+    assert not set(first) & set(third)
+
+
+async def test_what_was_saved_is_recalled_by_key_envelope_conversation_and_native_id(store: Any) -> None:
+    mail = message()
+    (number,) = await open_tickets(store, [mail])
+    answer = message(references=(mail.native_id,), conversation=("own", *mail.conversation), key=mail.key)
+    async with store.begin() as uow:
+        known = await uow.recall([mail, answer], NOON)
+    assert known.keys == {mail.key: (mail.envelope_id, number)}
+    assert known.conversations == {mail.conversation[0]: number}
+    assert known.natives == {mail.native_id: number}
+    assert known.tickets[number].status is Status.CLASSIFICATION
+    assert known.tickets[number].participants == {known.identities["email", mail.sender.address].id}
+    settled = known.handled[mail.envelope_id]
+    assert settled == Settled(
+        envelope_id=mail.envelope_id, outcome=Outcome.TICKETED, ticket=number, reason="", at=settled.at
+    )
+
+
+async def test_a_batch_that_fails_leaves_nothing(store: Any) -> None:
+    mail = message()
+    with pytest.raises(RuntimeError):
+        async with store.begin() as uow:
+            known = await uow.recall([mail], NOON)
+            (number,) = await uow.next_numbers(1)
+            await uow.save([opened(number, known.identities["email", mail.sender.address].id, mail)], NOON)
+            raise RuntimeError
+    async with store.begin() as uow:
+        known = await uow.recall([mail], NOON)
+    assert (known.handled, known.keys, known.conversations, known.tickets) == ({}, {}, {}, {})
+
+
+async def test_an_appended_message_moves_the_status_and_claims_its_handles(store: Any) -> None:
+    mail = message()
+    (number,) = await open_tickets(store, [mail], status=Status.WAITING_REQUESTER)
+    answer = message(conversation=("answer-handle",))
+    async with store.begin() as uow:
+        author = (await uow.recall([answer], NOON)).identities["email", answer.sender.address].id
+        await uow.save([appended(number, author, answer, Status.IN_PROGRESS)], NOON)
+    async with store.begin() as uow:
+        known = await uow.recall([message(conversation=("answer-handle",))], NOON)
+    assert known.conversations == {"answer-handle": number}
+    assert known.tickets[number].status is Status.IN_PROGRESS
+
+
+async def test_an_open_tickets_conversation_is_not_taken_by_another_ticket(store: Any) -> None:
+    mail = message(conversation=("shared",))
+    (number,) = await open_tickets(store, [mail])
+    await open_tickets(store, [message(conversation=("shared",))])
+    async with store.begin() as uow:
+        known = await uow.recall([message(conversation=("shared",))], NOON)
+    assert known.conversations == {"shared": number}
+
+
+async def test_a_closed_tickets_conversation_goes_to_the_next_ticket(store: Any) -> None:
+    await open_tickets(store, [message(conversation=("shared",))], status=Status.CLOSED)
+    (second,) = await open_tickets(store, [message(conversation=("shared",))])
+    async with store.begin() as uow:
+        known = await uow.recall([message(conversation=("shared",))], NOON)
+    assert known.conversations == {"shared": second}
+
+
+@pytest.mark.parametrize("flag", ["dmarc_fail", "forged_token", "sender_unverified"])
+async def test_a_sender_who_is_not_believed_claims_no_conversation(store: Any, flag: str) -> None:
+    await open_tickets(store, [message(conversation=("coveted",), flags=(flag,))])
+    async with store.begin() as uow:
+        known = await uow.recall([message(conversation=("coveted",))], NOON)
+    assert known.conversations == {}
+
+
+async def test_duplicates_and_suppressed_messages_are_settled_without_a_ticket(store: Any) -> None:
+    first = message()
+    (number,) = await open_tickets(store, [first])
+    copy, automatic = message(key=first.key), message()
+    async with store.begin() as uow:
+        await uow.recall([copy, automatic], NOON)
+        await uow.save([repeated(copy, number, first.envelope_id), suppressed(automatic, "auto-reply")], NOON)
+    async with store.begin() as uow:
+        handled = (await uow.recall([copy, automatic], NOON)).handled
+    assert {e: (s.outcome, s.ticket, s.reason) for e, s in handled.items()} == {
+        copy.envelope_id: (Outcome.DUPLICATE, number, ""),
+        automatic.envelope_id: (Outcome.SUPPRESSED, None, "auto-reply"),
+    }
+
+
+async def test_a_released_message_is_settled_again(store: Any) -> None:
+    held = message()
+    async with store.begin() as uow:
+        await uow.recall([held], NOON)
+        await uow.save([suppressed(held)], NOON)
+    released = message(envelope_id=held.envelope_id, key=held.key, flags=("released",))
+    (number,) = await open_tickets(store, [released])
+    async with store.begin() as uow:
+        known = await uow.recall([released], NOON)
+    assert known.handled[held.envelope_id].outcome is Outcome.TICKETED
+    assert known.keys[held.key][1] == number
+
+
+async def test_a_bounce_recalls_the_ticket_of_the_returned_mail(store: Any) -> None:
+    mail = message(native_id="ours@example.org")
+    (number,) = await open_tickets(store, [mail])
+    returned = Bounce(action="failed", recipient="x@y.example", status="5.1.1", message_id="ours@example.org")
+    async with store.begin() as uow:
+        known = await uow.recall([message(bounces=(returned,), address="mailer-daemon@y.example")], NOON)
+    assert known.natives == {"ours@example.org": number}
+
+
+async def test_earlier_tickets_of_a_requester_are_repeats(store: Any) -> None:
+    (number,) = await open_tickets(store, [message()])
+    again = message()
+    async with store.begin() as uow:
+        known = await uow.recall([again], NOON + timedelta(days=1))
+    identity = known.identities["email", again.sender.address].id
+    assert known.repeats[identity] == ((number, NOON),)
+
+
+async def test_a_batch_of_one_conversation_racing_with_another_waits_for_it(store: Any) -> None:
+    """Two routers, one conversation: whoever comes second sees what the first has done."""
+    parent, child = message(conversation=("thread",)), message(conversation=("child", "thread"))
+    began = asyncio.Event()
+
+    async def first() -> int:
+        async with store.begin() as uow:
+            known = await uow.recall([parent], NOON)
+            began.set()
+            await asyncio.sleep(0.1)
+            (number,) = await uow.next_numbers(1)
+            await uow.save([opened(number, known.identities["email", parent.sender.address].id, parent)], NOON)
+        return number
+
+    async def second() -> dict[str, int]:
+        await began.wait()
+        async with store.begin() as uow:
+            return dict((await uow.recall([child], NOON)).conversations)
+
+    if isinstance(store, FakeStore):
+        number, seen = await first(), await second()
+    else:
+        number, seen = await asyncio.gather(first(), second())
+    assert seen == {"thread": number}
