@@ -93,7 +93,7 @@ class FormDeps:
     limits: Limits = field(default_factory=Limits)
 
 
-class Rejected(Exception):  # noqa: N818
+class Rejected(Exception):
     """Not accepted: ``status`` and the mistakes, each naming its field."""
 
     def __init__(self, status: int, mistakes: Sequence[Mistake], retry_after: int | None = None) -> None:

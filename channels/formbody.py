@@ -68,15 +68,15 @@ class Submitted:
             self.values[name] = value
 
 
-class Unreadable(Exception):  # noqa: N818
+class Unreadable(Exception):
     """The body is not what its type says (400)."""
 
 
-class WrongType(Exception):  # noqa: N818
+class WrongType(Exception):
     """A media type that forms do not take (415)."""
 
 
-class TooLarge(Exception):  # noqa: N818
+class TooLarge(Exception):
     """The fields alone are over the limit (413)."""
 
 

@@ -13,6 +13,7 @@ Failure policy, in the protocol's own terms (enhanced codes: RFC 3463):
 
 import asyncio
 import contextlib
+import functools
 import re
 import ssl
 from collections import Counter
@@ -71,6 +72,7 @@ class Doorkeeper:
     peers: Counter[str] = field(default_factory=Counter)
     in_data: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
+    connections: set["_Admitted"] = field(default_factory=set)
     stopping: bool = False
 
     def admit(self, peer: str) -> bool:
@@ -85,8 +87,8 @@ class Doorkeeper:
         return self.rate.wait(peer, self.clock.now()) > 0
 
     @contextlib.contextmanager
-    def storing(self) -> Iterator[None]:
-        """While a mail is between its last byte and its answer."""
+    def transaction(self) -> Iterator[None]:
+        """While a mail is between the DATA command and its answer."""
         self.in_data += 1
         self.idle.clear()
         try:
@@ -158,8 +160,7 @@ class Handler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """LMTP answers once for each recipient; all share one effect, and so one answer."""
-        with self._door.storing():
-            answer = await self._store(session, envelope)
+        answer = await self._store(session, envelope)
         return "\r\n".join([answer] * len(envelope.rcpt_tos)) if self._adapter == "lmtp" else answer
 
     async def _store(self, session: Session, envelope: Envelope) -> str:
@@ -186,7 +187,7 @@ class Handler:
             return f"552 5.3.4 {fault.public}"
         except Temporary as fault:
             self._log.warning("smtp.postponed", reason=fault.reason)
-            return "452 4.3.1 Cannot take the message now, try again later"
+            return _FAULT
         return f"250 2.0.0 Accepted as {envelope_id}"
 
     async def handle_exception(self, error: Exception) -> str:
@@ -205,6 +206,7 @@ class _Admitted:
     """What SMTP and LMTP connections share: the doorkeeper at both ends of their life."""
 
     door: Doorkeeper
+    in_data = False
     _inside: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -218,13 +220,33 @@ class _Admitted:
                 transport.close()
                 return
             self._inside = peer
+            self.door.connections.add(self)
         super().connection_made(transport)  # type: ignore[misc]
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._inside is not None:
             self.door.leave(self._inside)
+            self.door.connections.discard(self)
             self._inside = None
             super().connection_lost(error)  # type: ignore[misc]
+
+    @functools.wraps(SMTP.smtp_DATA)
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        self.in_data = True
+        try:
+            with self.door.transaction():
+                await super().smtp_DATA(arg)  # type: ignore[misc]
+        finally:
+            self.in_data = False
+        if self.door.stopping:
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        """The last word to a peer while we stop."""
+        transport: asyncio.Transport | None = self.transport  # type: ignore[attr-defined]
+        if transport is not None:
+            transport.write(_STOPPING.encode() + b"\r\n")
+            transport.close()
 
 
 class _Smtp(_Admitted, SMTP):
@@ -259,7 +281,8 @@ def protocol_factory(
 
 
 class SmtpServer:
-    """One listener. ``serve`` takes an open socket; ``stop`` lets what is in DATA finish within the grace time."""
+    """One listener. ``serve`` takes an open socket; ``stop`` lets what is in DATA finish within the grace time, and
+    tells everybody else, and whoever needs longer, to come again."""
 
     def __init__(
         self,
@@ -286,7 +309,12 @@ class SmtpServer:
         self._door.stopping = True
         if self._server is not None:
             self._server.close()
+        for connection in list(self._door.connections):
+            if not connection.in_data:
+                connection.dismiss()
         if self._door.in_data:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await self._door.idle.wait()
+        for connection in list(self._door.connections):
+            connection.dismiss()

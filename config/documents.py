@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from config.problems import Path, Problem, dotted
+from config.problems import Path, Problem, Severity, dotted
 
 MAX_DEPTH = 40
 
@@ -32,8 +32,8 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
-    def problem(self, path: Path, message: str) -> Problem:
-        return Problem(file=self.file, line=self.line(path), key=dotted(path), message=message)
+    def problem(self, path: Path, message: str, severity: Severity = "error") -> Problem:
+        return Problem(file=self.file, line=self.line(path), key=dotted(path), message=message, severity=severity)
 
 
 def read(file: str, text: str) -> Document:

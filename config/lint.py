@@ -30,6 +30,9 @@ def lint(bundle: Bundle, sources: Mapping[str, Document]) -> Iterator[Problem]:
     for check in CHECKS:
         for file, path, message in check(bundle, names):
             yield sources[file].problem(path, message)
+    for check in DOUBTS:
+        for file, path, message in check(bundle, names):
+            yield sources[file].problem(path, message, "warning")
 
 
 class Names:
@@ -230,6 +233,24 @@ def _letters(bundle: Bundle, names: Names) -> Iterator[Fault]:
             yield from _placeholders(("letters", key, part), words)
 
 
+def _doubtful_mail(bundle: Bundle, names: Names) -> Iterator[Fault]:
+    if bundle.mail is None:
+        return
+    mail = bundle.mail.mail
+    if mail.sender_verification == "required" and not mail.authserv_ids:
+        message = "asks for a domain check, but no relay is named whose results are believed, so no mail will pass"
+        yield "mail.yaml", ("mail", "sender_verification"), message
+    for domain in mail.domains:
+        if f"postmaster@{domain}" not in mail.addresses:
+            yield "mail.yaml", ("mail", "addresses"), f"has no postmaster@{domain}, which every mail domain must take"
+
+
+def _doubtful_forms(bundle: Bundle, names: Names) -> Iterator[Fault]:
+    for slug, form in bundle.forms.forms.items() if bundle.forms else ():
+        if form.max_file_bytes > form.max_total_bytes:
+            yield "forms.yaml", ("forms", slug, "max_file_bytes"), "is more than all files together may have"
+
+
 def _placeholders(path: Path, words: TextDoc) -> Iterator[Fault]:
     for language, text in (("ru", words.ru), ("en", words.en)):
         for name in _names_in(text):
@@ -266,3 +287,6 @@ CHECKS: tuple[Callable[[Bundle, Names], Iterator[Fault]], ...] = (
     _forms,
     _letters,
 )
+
+DOUBTS: tuple[Callable[[Bundle, Names], Iterator[Fault]], ...] = (_doubtful_mail, _doubtful_forms)
+"""What compiles, and is hardly meant."""

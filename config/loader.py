@@ -6,6 +6,8 @@ same policy.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -31,6 +33,8 @@ _SAYS = {
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "too_long": "has too many items",
     "dict_type": "must be a mapping of keys to values",
     "model_type": "must be a mapping of keys to values",
     "model_attributes_type": "must be a mapping of keys to values",
@@ -77,27 +81,42 @@ def _examine(documents: Documents) -> tuple[tuple[Problem, ...], Bundle, dict[st
             problems.append(Problem(file=file, line=0, key="", message=f"is not a policy file; there are {known}"))
     sources: dict[str, Document] = {}
     parts: dict[str, Any] = {}
-    for file, model in FILES.items():
+    for file in FILES:
         if file not in documents:
             problems.append(Problem(file=file, line=0, key="", message="is missing"))
             continue
-        source = sources[file] = read(file, documents[file])
-        problems += source.problems
-        if source.value is not None:
-            parts[file.removesuffix(".yaml")] = _shaped(source, model, problems)
+        part = _read(file, documents[file])
+        problems += part.problems
+        sources[file] = part.source
+        parts[file.removesuffix(".yaml")] = part.model
     bundle = Bundle(**parts)
     problems += lint(bundle, sources)
     return tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.key, p.message))), bundle, sources
 
 
-def _shaped(source: Document, model: type[BaseModel], problems: list[Problem]) -> BaseModel | None:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One file, read; ``model`` is None where it has not the shape it should."""
+
+    source: Document
+    model: BaseModel | None
+    problems: tuple[Problem, ...]
+
+
+@lru_cache(maxsize=64)
+def _read(file: str, text: str) -> _Part:
+    """Reading YAML is most of the work, and of ten files an editor changes one at a time."""
+    source = read(file, text)
+    problems = list(source.problems)
+    if source.value is None:
+        return _Part(source, None, tuple(problems))
     try:
-        return model.model_validate(source.value)
+        return _Part(source, FILES[file].model_validate(source.value), tuple(problems))
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
             path: Path = tuple(part for part in fault["loc"] if part != "[key]")
             problems.append(source.problem(path, _message(fault["type"], fault["msg"], path)))
-    return None
+    return _Part(source, None, tuple(problems))
 
 
 def _message(kind: str, message: str, path: Path) -> str:

@@ -30,7 +30,7 @@ Interval = tuple[int, int]
 """Open from, open until: microseconds since 1970 in UTC, the end not included."""
 
 
-class NeverOpen(ValueError):  # noqa: N818  (the house names faults by what is wrong)
+class NeverOpen(ValueError):
     """The calendar has no working time left after the instant that was asked about."""
 
 

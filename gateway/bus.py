@@ -6,7 +6,7 @@ Only this package imports nats. Every failure to reach the bus is ``Unavailable(
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,7 @@ from nats.js.errors import Error as JetStreamError
 from domain.errors import Permanent, Unavailable
 from gateway import logs
 from gateway.topology import (
+    AGAIN_HEADER,
     CONSUMERS,
     DUPLICATE_WINDOW,
     ENVELOPE_HEADER,
@@ -82,6 +83,8 @@ class Trace:
     subject: str
     envelope: str | None
     at: datetime
+    again: bool = False
+    """It came through a spool: its first publishing may have reached the bus all the same."""
 
 
 class Bus:
@@ -100,6 +103,18 @@ class Bus:
     @property
     def connected(self) -> bool:
         return bool(self._client.is_connected)
+
+    @property
+    def _connected(self) -> Client:
+        """The client, if it can be used now: asking a bus that is away would only wait for a timeout."""
+        if not self._client.is_connected:
+            raise Unavailable("bus", reason="bus: not connected")
+        return self._client
+
+    @property
+    def _jetstream(self) -> JetStreamContext:
+        _ = self._connected
+        return self._stream
 
     async def open(self, *, patience: float = 30.0) -> None:
         """Raises ``Unavailable`` if the bus cannot be reached within ``patience`` seconds."""
@@ -144,6 +159,27 @@ class Bus:
             for consumer in CONSUMERS:
                 await self._ensure_consumer(consumer)
 
+    async def mend(self) -> None:
+        """Makes again what somebody deleted: a stream takes its consumers with it, and whoever publishes to it or pulls
+        from them would wait for ever."""
+        missing = [spec.name for spec in STREAMS if not await self._has(self._jetstream.stream_info(spec.name))]
+        missing += [
+            spec.durable
+            for spec in CONSUMERS
+            if not await self._has(self._jetstream.consumer_info(spec.stream, spec.durable))
+        ]
+        if missing:
+            log.error("topology.missing", what=missing)
+            await self.ensure_topology()
+
+    async def _has(self, asking: Awaitable[object]) -> bool:
+        try:
+            with _faults():
+                await asking
+        except NotFoundError:
+            return False
+        return True
+
     async def _ensure_stream(self, spec: StreamSpec) -> None:
         config = api.StreamConfig(
             name=spec.name,
@@ -158,13 +194,13 @@ class Bus:
             persist_mode=None if spec.durable or self._replicas > 1 else api.PersistMode.ASYNC,
         )
         try:
-            await self._stream.add_stream(config)
+            await self._jetstream.add_stream(config)
         except APIError as error:
             if error.err_code != 10058:  # exists with another configuration
                 raise
-            present = (await self._stream.stream_info(spec.name)).config
+            present = (await self._jetstream.stream_info(spec.name)).config
             config.persist_mode = present.persist_mode
-            await self._stream.update_stream(config)
+            await self._jetstream.update_stream(config)
 
     async def _ensure_consumer(self, spec: ConsumerSpec) -> None:
         config = api.ConsumerConfig(
@@ -176,33 +212,40 @@ class Bus:
             max_ack_pending=spec.max_ack_pending,
             deliver_policy=api.DeliverPolicy.ALL,
         )
-        await self._stream.add_consumer(spec.stream, config)
+        await self._jetstream.add_consumer(spec.stream, config)
 
     # -- publishing
 
     async def publish(
-        self, subject: str, payload: bytes, *, msg_id: str, envelope: str | None = None, timeout: float = 5.0
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        msg_id: str,
+        envelope: str | None = None,
+        again: bool = False,
+        timeout: float = 5.0,
     ) -> Published:
         """Returns once the stream has acknowledged (and, for a durable stream, fsynced). Raises ``Unavailable`` when
         that is not known to have happened, ``Permanent`` when the bus will never take it (too large)."""
         headers = {MSG_ID: msg_id}
         if envelope is not None:
             headers[ENVELOPE_HEADER] = envelope
-        if not self._client.is_connected:
-            raise Unavailable("bus", reason="bus: not connected")
+        if again:
+            headers[AGAIN_HEADER] = "1"
         with _faults():
-            ack = await self._stream.publish(subject, payload, timeout=timeout, headers=headers)
+            ack = await self._jetstream.publish(subject, payload, timeout=timeout, headers=headers)
         return Published(sequence=ack.seq, duplicate=bool(ack.duplicate))
 
     async def announce(self, subject: str, payload: bytes = b"") -> None:
         """A core message: whoever listens now hears it, nobody later."""
         with _faults():
-            await self._client.publish(subject, payload)
+            await self._connected.publish(subject, payload)
 
     async def listen(self, subject: str) -> AsyncIterator[Msg]:
         """Core messages of ``subject`` until cancelled."""
         with _faults():
-            subscription = await self._client.subscribe(subject)
+            subscription = await self._connected.subscribe(subject)
         try:
             async for message in subscription.messages:
                 yield message
@@ -213,14 +256,14 @@ class Bus:
     # -- looking
 
     async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState:
-        with _faults():
-            info = await self._stream.consumer_info(spec.stream, spec.durable)
+        with _faults(), _present(spec.durable):
+            info = await self._jetstream.consumer_info(spec.stream, spec.durable)
         floor = info.ack_floor.stream_seq if info.ack_floor else 0
         return ConsumerState(pending=info.num_pending or 0, unacknowledged=info.num_ack_pending or 0, floor=floor or 0)
 
     async def stream_state(self, spec: StreamSpec) -> StreamState:
-        with _faults():
-            info = await self._stream.stream_info(spec.name, subjects_filter=">")
+        with _faults(), _present(spec.name):
+            info = await self._jetstream.stream_info(spec.name, subjects_filter=">")
         state = info.state
         return StreamState(
             first=state.first_seq,
@@ -234,7 +277,7 @@ class Bus:
         """The payload of one stored message, or None if it is gone."""
         try:
             with _faults():
-                found = await self._stream.get_msg(spec.name, seq=sequence)
+                found = await self._jetstream.get_msg(spec.name, seq=sequence)
         except NotFoundError:
             return None
         return found.data or b""
@@ -242,11 +285,11 @@ class Bus:
     async def purge_below(self, spec: StreamSpec, sequence: int) -> None:
         """Removes every message of the stream whose sequence is lower."""
         with _faults():
-            await self._stream.purge_stream(spec.name, seq=sequence)
+            await self._jetstream.purge_stream(spec.name, seq=sequence)
 
     async def remove(self, spec: StreamSpec, sequence: int) -> None:
         with contextlib.suppress(NotFoundError), _faults():
-            await self._stream.delete_msg(spec.name, sequence)
+            await self._jetstream.delete_msg(spec.name, sequence)
 
     async def traces(self, spec: StreamSpec, start: int, until: int) -> AsyncIterator[Sequence[Trace]]:
         """Headers of the stored messages from ``start`` to ``until`` inclusive, in order, some hundreds at a time."""
@@ -261,8 +304,8 @@ class Bus:
             mem_storage=True,
         )
         with _faults():
-            info = await self._stream.add_consumer(spec.name, config)
-            subscription = await self._stream.pull_subscribe_bind(consumer=info.name, stream=spec.name)
+            info = await self._jetstream.add_consumer(spec.name, config)
+            subscription = await self._jetstream.pull_subscribe_bind(consumer=info.name, stream=spec.name)
         try:
             reached = start - 1
             while reached < until:
@@ -277,7 +320,7 @@ class Bus:
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
             with contextlib.suppress(nats.errors.Error, JetStreamError, TimeoutError):
-                await self._stream.delete_consumer(spec.name, info.name)
+                await self._jetstream.delete_consumer(spec.name, info.name)
 
     # -- pulling
 
@@ -288,7 +331,7 @@ class Bus:
         """A key-value bucket, made if need be."""
         with _faults():
             config = api.KeyValueConfig(bucket=bucket, ttl=ttl, replicas=self._replicas)
-            return await self._stream.create_key_value(config)
+            return await self._jetstream.create_key_value(config)
 
 
 async def _fetched(subscription: JetStreamContext.PullSubscription) -> list[Msg]:
@@ -305,6 +348,7 @@ def _trace(message: Msg) -> Trace:
         subject=message.subject,
         envelope=(message.headers or {}).get(ENVELOPE_HEADER),
         at=metadata.timestamp,
+        again=AGAIN_HEADER in (message.headers or {}),
     )
 
 
@@ -371,6 +415,15 @@ class Pull:
             taken.append(self._queue.get_nowait())
         await self._ask()
         return taken
+
+
+@contextlib.contextmanager
+def _present(name: str):  # type: ignore[no-untyped-def]
+    """What the topology declares is missing only until it is mended."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise Unavailable("bus", reason=f"bus: {name} is missing") from error
 
 
 @contextlib.contextmanager

@@ -85,8 +85,17 @@ class BusIntake:
         await self._spool.append(subject, envelope.id, payload)
         return "spool"
 
-    async def forward(self, subject: str, envelope: str, payload: bytes) -> None:
+    async def forward(self, subject: str, envelope: str, payload: bytes, *, again: bool = False) -> None:
         """Publishes under an id of the envelope, so that a publish whose answer was lost may be repeated."""
         await self._bus.publish(
-            subject, payload, msg_id=f"{subject}:{envelope}", envelope=envelope, timeout=_PUBLISH_TIMEOUT
+            subject,
+            payload,
+            msg_id=f"{subject}:{envelope}",
+            envelope=envelope,
+            again=again,
+            timeout=_PUBLISH_TIMEOUT,
         )
+
+    async def follow(self, subject: str, envelope: str, payload: bytes) -> None:
+        """``forward`` for what comes out of the spool: marked, since it may stand on the bus already."""
+        await self.forward(subject, envelope, payload, again=True)

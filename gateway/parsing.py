@@ -13,10 +13,13 @@ from pebble import ProcessExpired, ProcessPool
 from domain.message import Envelope, Normalized
 from gateway import logs, metrics
 from normalizer.fallback import raw_only
+from normalizer.language import tell
 from normalizer.pipeline import normalize
 from normalizer.weigh import is_heavy
 
 log = logs.get()
+
+UNPARSED = "unparsed"
 
 
 class Parser:
@@ -32,6 +35,7 @@ class Parser:
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=self._workers, max_tasks=500, context=context)
         self._pool.schedule(warm_up)
+        warm_up()
 
     def close(self) -> None:
         if self._pool is not None:
@@ -41,11 +45,11 @@ class Parser:
     async def parse(self, envelope: Envelope, raw: bytes) -> Normalized:
         """Raises ``Permanent`` only for what is no message of its channel at all (a form that is not JSON)."""
         if self._pool is None or not is_heavy(envelope, raw):
-            return normalize(envelope, raw)
+            return _counted(normalize(envelope, raw))
         task = self._pool.schedule(normalize, args=(envelope, raw), timeout=self._limit)
         try:
             done: Normalized = await asyncio.wrap_future(task)
-            return done
+            return _counted(done)
         except (TimeoutError, FutureTimeout):
             flag = "capped:time"
         except (ProcessExpired, MemoryError):
@@ -55,5 +59,14 @@ class Parser:
         return raw_only(envelope, raw, flag)
 
 
+def _counted(done: Normalized) -> Normalized:
+    """A mail that no step could read is a fault of ours to be noticed, though its ticket stands."""
+    if UNPARSED in done.message.flags:
+        metrics.STAGE_MESSAGES.labels(stage="parser", outcome=UNPARSED).inc()
+        log.error("message.unparsed", envelope=done.message.envelope_id, flag=UNPARSED)
+    return done
+
+
 def warm_up() -> None:
-    """Imports what parsing needs, before the first heavy message pays for it."""
+    """Loads what parsing needs (a language model among it) before the first message would have to wait for it."""
+    tell("Hello, this is a sentence in plain English, so that the model for it is there.")

@@ -67,6 +67,7 @@ class Policies:
         """Follows the head until told to stop."""
         noticed = asyncio.Event()
         listening = asyncio.create_task(_listen(bus, noticed))
+        waking = asyncio.create_task(_wake(stop, noticed))
         try:
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
@@ -76,9 +77,15 @@ class Policies:
                 with contextlib.suppress(Temporary):
                     await self.load()
         finally:
-            listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await listening
+            for task in (listening, waking):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+
+async def _wake(stop: asyncio.Event, noticed: asyncio.Event) -> None:
+    await stop.wait()
+    noticed.set()
 
 
 async def _listen(bus: Bus, noticed: asyncio.Event) -> None:

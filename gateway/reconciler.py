@@ -47,14 +47,18 @@ class Reconciler:
         floor = await self._floor(state.first, state.last)
         reached = (await self._bus.consumer_state(NORMALIZER)).floor
         unsettled: list[Trace] = []
+        again: list[Trace] = []
         contiguous = floor
         async for batch in self._bus.traces(INTAKE, floor + 1, reached):
+            again.extend(trace for trace in batch if trace.again)
             lost = await self._unsettled(batch)
             if not unsettled:
                 contiguous = lost[0].sequence - 1 if lost else batch[-1].sequence if batch else contiguous
             unsettled.extend(lost)
             if len(unsettled) >= _DRIVEN_AT_ONCE:
                 break
+        if again:
+            await self._drop_doubles(again, reached)
         if contiguous > floor:
             await self._database.books.set_floor(contiguous)
         self._note(unsettled)
@@ -75,6 +79,19 @@ class Reconciler:
         names = {trace.sequence: envelope_of(INTAKE, trace) for trace in batch}
         settled = await self._database.books.settled(names.values())
         return [trace for trace in batch if names[trace.sequence] not in settled]
+
+    async def _drop_doubles(self, again: Sequence[Trace], until: int) -> None:
+        """Removes raw messages that came out of a spool although their first publishing, whose answer was lost, had
+        reached the bus: one acceptance, one raw message. Within the bus's window it sees to this itself."""
+        names = {envelope_of(INTAKE, trace): trace.sequence for trace in again}
+        state = await self._bus.stream_state(INTAKE)
+        async for batch in self._bus.traces(INTAKE, state.first, until):
+            for trace in batch:
+                second = names.get(envelope_of(INTAKE, trace))
+                if second is not None and trace.sequence < second:
+                    await self._bus.remove(INTAKE, second)
+                    metrics.RECONCILED.labels(what="double").inc()
+                    log.info("rawlog.double_removed", envelope=trace.envelope, sequence=second)
 
     async def _quiet(self) -> bool:
         """Nothing waits between the raw log and the ledger, so what has no line will get none by itself."""

@@ -45,7 +45,7 @@ async def web(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
         run(live.run(stop))
         run(httpd.serve(app, listening, stop, house.settings.grace))
         if spool is not None:
-            run(spool.drain(intake.forward, stop))
+            run(spool.drain(intake.follow, stop))
         listeners.serving("http", listening)
 
 
@@ -65,10 +65,10 @@ async def smtp(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
         listeners.serving(name, listening)
     async with _together() as run:
         if spool is not None:
-            run(spool.drain(intake.forward, stop))
+            run(spool.drain(intake.follow, stop))
         await stop.wait()
-        for server in servers:
-            await server.stop(house.settings.grace)
+        grace = house.settings.grace * 0.9  # what is still in DATA then has time to hear 421
+        await asyncio.gather(*(server.stop(grace) for server in servers))
 
 
 async def normalizer(house: House, _listeners: Listeners, stop: asyncio.Event) -> None:
@@ -97,7 +97,8 @@ async def timekeeper(house: House, _listeners: Listeners, stop: asyncio.Event) -
     """What is done by the clock: dead letters shown, the outbox swept, the raw log reconciled, stages measured."""
     keeper = Keeper(house.database, house.blobs, house.clock)
     retention = timedelta(days=house.settings.rawlog_days)
-    reconciler = Reconciler(house.bus, house.database, house.clock, retention=retention)
+    grace = timedelta(seconds=house.settings.reconcile_grace)
+    reconciler = Reconciler(house.bus, house.database, house.clock, grace=grace, retention=retention)
     async with _together() as run:
         run(Consumer(house.bus, KEEPER, keeper.handle).run(stop))
         run(_housekeeping(house, reconciler, stop))
@@ -121,6 +122,7 @@ async def _housekeeping(house: House, reconciler: Reconciler, stop: asyncio.Even
     repaired = False
     while not stop.is_set():
         try:
+            await house.bus.mend()
             if not repaired:
                 await reconciler.repair()
                 repaired = True

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     spool_dir: Path | None = Field(None, description="folder on a persistent volume for mail while the bus is away")
     spool_limit: int = Field(2 * 1024**3, ge=0, description="most bytes the spool may hold")
     rawlog_limit: int = Field(16 * 1024**3, ge=0, description="most bytes of the raw log; 0 for no limit")
+    reconcile_grace: float = Field(20, gt=0, description="age at which an unsettled raw message may be driven again")
     rawlog_days: float = Field(7, gt=0, description="days a settled message stays in the raw log")
     secret: SecretStr | None = Field(None, description="key of tokens and signed links, 32 characters and more")
 

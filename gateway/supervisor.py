@@ -34,7 +34,7 @@ from store import Database
 
 log = logs.get()
 
-_LOCK_PATIENCE = 10.0
+_LOCK_MARGIN = 10.0
 _READY_WITHIN = 60.0
 _FIRST_BACKOFF = 0.2
 _LONGEST_BACKOFF = 10.0
@@ -43,11 +43,12 @@ _STEADY_AFTER = 30.0
 Say = Callable[[str], None]
 
 
-def lock(folder: Path) -> int:
-    """The folder's lock as a file descriptor. Waits some seconds for what a killed instance left behind."""
+def lock(folder: Path, patience: float) -> int:
+    """The folder's lock as a file descriptor. ``patience``: seconds that the children of a killed instance may take to
+    end."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    ends = time.monotonic() + _LOCK_PATIENCE
+    ends = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,7 +121,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises ``Permanent`` with one sentence for what keeps it from starting."""
-        handle = await asyncio.to_thread(lock, self._settings.data_dir)
+        handle = await asyncio.to_thread(lock, self._settings.data_dir, self._settings.grace + _LOCK_MARGIN)
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, handle)
             listening = self._bind(stack)

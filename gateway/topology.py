@@ -20,6 +20,7 @@ from domain.facts import (
 DAY = 86_400.0
 DUPLICATE_WINDOW = 120.0
 ENVELOPE_HEADER = "Priyom-Envelope"
+AGAIN_HEADER = "Priyom-Again"
 MSG_ID = "Nats-Msg-Id"
 
 

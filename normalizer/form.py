@@ -1,6 +1,6 @@
 """The web form's JSON to a Message. Called by the pipeline.
 
-Arrives: one JSON object as ``channels.form`` accepted it, from a page or from the API; files went into the blobs before.
+Arrives: one JSON object as ``channels.form`` accepted it, from a page or the API; files went into the blobs before.
 Leaves: a message whose fields keep everything that was given. Raises ``Invalid`` with the field named.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.errors import Invalid
-from domain.message import Address, Attachment, Envelope, Message, Normalized
+from domain.message import Address, Attachment, Envelope, Message, Normalized, StoredFile
 from normalizer import language
 from normalizer.mail import addresses, caps, charsets, files
 from normalizer.mail.headers import one_line
@@ -19,7 +19,6 @@ from normalizer.mail.headers import one_line
 _TEXTS = ("name", "email", "phone", "subject", "body", "catalog", "locale", "idempotency_key")
 _NOT_PHONE = re.compile(r"[^\d+]+")
 _LONGEST = 100_000
-_KEPT = ("phone", "consent", "locale")
 
 
 def normalize(envelope: Envelope, raw: bytes) -> Normalized:
@@ -27,7 +26,8 @@ def normalize(envelope: Envelope, raw: bytes) -> Normalized:
     given = _parse(raw)
     texts = {name: _text(given, name) for name in _TEXTS}
     sender = _sender(envelope, texts)
-    body, flags = texts["body"], ()
+    body = texts["body"]
+    flags: tuple[str, ...] = ()
     if len(body) > caps.TEXT:
         body, flags = body[: caps.TEXT], ("capped:text",)
     subject = one_line(texts["subject"])[: caps.SUBJECT] or one_line(body)[:80]
@@ -101,7 +101,7 @@ def phone_number(text: str) -> str:
     return f"+{digits}" if international or len(digits) > 10 else digits
 
 
-def _attachment(number: int, file: Any) -> Attachment:
+def _attachment(number: int, file: StoredFile) -> Attachment:
     return Attachment(
         blob=file.blob,
         name=files.safe_name(file.name, file.media_type, number),
@@ -113,13 +113,14 @@ def _attachment(number: int, file: Any) -> Attachment:
 
 def _fields(given: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
     """The form's own questions, and what was given beside them under names of their own."""
-    answers = given.get("fields") or {}
+    answers = given.get("fields")
+    answers = {} if answers is None else answers
     if not isinstance(answers, dict):
         raise Invalid("fields", "is not an object")
     consent = given.get("consent")
     if consent is not None and not isinstance(consent, dict | bool | str):
         raise Invalid("consent", "is not an object")
-    kept: dict[str, Any] = {str(name)[:100]: _clean(value) for name, value in answers.items()}
+    kept: dict[str, Any] = {charsets.clean(str(name))[:100]: _clean(value) for name, value in answers.items()}
     for name in ("name", "email", "phone", "locale"):
         if texts[name].strip():
             kept.setdefault(name, texts[name].strip()[: caps.SUBJECT])

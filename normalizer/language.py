@@ -16,31 +16,10 @@ _LEAST = 12
 _NOT_PROSE = re.compile(r"https?://\S+|\S+@\S+|[\d_#*=<>|/\\-]+")
 _CYRILLIC = re.compile(r"[Ѐ-ӿ]")
 _OTHER_CYRILLIC = re.compile(r"[іїєґўјљњћђџѓќѕәғқңөұүһІЇЄҐЎЈЉЊЋЂЏЃЌЅӘҒҚҢӨҰҮҺ]")
-_RUSSIAN = re.compile(r"[ыэёъЫЭЁЪ]")
-LANGUAGES = (
-    "ru",
-    "en",
-    "de",
-    "fr",
-    "es",
-    "it",
-    "pt",
-    "nl",
-    "pl",
-    "cs",
-    "tr",
-    "uk",
-    "be",
-    "bg",
-    "kk",
-    "ja",
-    "zh",
-    "ko",
-    "ar",
-    "he",
-    "fi",
-    "sv",
-)
+_RUSSIAN = re.compile(r"[ыэёЫЭЁ]")
+_SHORT = 60
+"""Cyrillic letters up to which Russian is assumed unless a letter tells of another language: too few to weigh words."""
+LANGUAGES = tuple("ru en de fr es it pt nl pl cs tr uk be bg kk ja zh ko ar he fi sv".split())  # noqa: SIM905
 
 
 def tell(text: str) -> str | None:
@@ -51,7 +30,8 @@ def tell(text: str) -> str | None:
         if cyrillic * 2 > len(sample) - sample.count(" ") - sample.count("\n"):
             if cyrillic < _LEAST:
                 return None
-            if _RUSSIAN.search(sample) and not _OTHER_CYRILLIC.search(sample):
+            russian = _RUSSIAN.search(sample) is not None or (cyrillic < _SHORT and "ъ" not in sample)
+            if russian and not _OTHER_CYRILLIC.search(sample):
                 return "ru"
     prose = _NOT_PROSE.sub(" ", sample)
     letters = sum(map(str.isalpha, prose))

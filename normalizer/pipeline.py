@@ -10,13 +10,16 @@ from dataclasses import dataclass, field, replace
 from domain.errors import Permanent
 from domain.message import AuthenticationResult, Envelope, Message, Normalized
 from normalizer import fallback, form, language
-from normalizer.mail import authentication, automatic, caps, content, markup, parts, parties, quoting, thread
+from normalizer.mail import authentication, automatic, caps, content, markup, parties, parts, quoting, thread
 from normalizer.mail.automatic import Recognised
 from normalizer.mail.content import Content
 from normalizer.mail.parties import Parties
 from normalizer.mail.parts import Part
 from normalizer.mail.quoting import Split
 from normalizer.mail.thread import Thread
+
+_NOTHING_SPLIT = Split("", "", "", "")
+_NOTHING_RECOGNISED = Recognised(None, (), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,8 @@ class Draft:
     content: Content = field(default_factory=Content)
     shown: str = ""
     html: str | None = None
-    split: Split = Split("", "", "", "")
-    recognised: Recognised = Recognised(None, (), ())
+    split: Split = _NOTHING_SPLIT
+    recognised: Recognised = _NOTHING_RECOGNISED
     authentication: tuple[AuthenticationResult, ...] = ()
     language: str | None = None
 

@@ -1,4 +1,4 @@
-"""Whether a message is heavy enough to be parsed in a worker that may be killed. Called by the gateway before it parses.
+"""Whether a message is heavy enough to be parsed in a worker that may be killed. Called by the gateway before.
 
 A guess from counts of bytes, made in well under a millisecond; a light verdict on a hostile mail costs at most the two
 seconds that the caps inside allow, a heavy one on a harmless mail the trip to the worker.
@@ -7,7 +7,7 @@ seconds that the caps inside allow, a heavy one on a harmless mail the trip to t
 from domain.message import Envelope
 
 HEAVY_BYTES = 256 * 1024
-_MARKS = ((b"(", 500), (b"<", 3_000), (b",", 3_000), (b"=?", 1_000), (b"\n", 1_000))
+_MARKS = ((b"(", 500), (b"<", 3_000), (b",", 3_000), (b";", 1_000), (b"=?", 1_000), (b"\n", 1_000))
 _HEADER_WINDOW = 64 * 1024
 _DELIMITERS = 100
 _TAGS = 4_000

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from domain.effects import Appended, Effect, Opened, Outcome, Repeated
-from domain.identity import Identity, Organization, mail_domain
+from domain.identity import mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
 from domain.ports import Recollection
 from domain.status import OPEN, Status
 from domain.ticket import KnownTicket
 from domain.tokens import find_tokens, verify_ticket
 from router.known import Known
+
+_MAX_CANDIDATES = 12
+"""Tickets of one sort that a decision looks at: the nearest decide, and each is kept in its snapshot."""
 
 _HELD = (Outcome.SUPPRESSED, Outcome.QUARANTINED)
 
@@ -57,6 +60,7 @@ class BatchView:
     def known(self, message: Message) -> Known:
         """What a decision on the message may rest on, as of now in the batch."""
         recalled = self._recalled
+        owner = recalled.domains.get(mail_domain(message.sender.address))
         identity = recalled.identities[message.sender.channel, message.sender.address]
         verified, forged = self._verified(message.tokens)
         reported, _ = self._verified(claimed_tokens(message))
@@ -65,7 +69,7 @@ class BatchView:
         return Known(
             identity=identity,
             organization=recalled.organizations.get(identity.organization_id or ""),
-            domain_organization=self._domain_owner(identity, message),
+            domain_organization=recalled.organizations.get(owner or ""),
             first=first,
             first_ticket=self._ticket(first[1]) if first else None,
             tokens=self._tickets(verified),
@@ -74,7 +78,6 @@ class BatchView:
             conversations=self._tickets(_found(recalled.conversations, message.conversation)),
             natives=self._tickets(_found(recalled.natives, message.references)),
             reported=next(iter(self._tickets([*reported, *_found(recalled.natives, returned)])), None),
-            repeats=tuple(recalled.repeats.get(identity.id, ())),
         )
 
     def remember(self, effect: Effect) -> None:
@@ -88,13 +91,12 @@ class BatchView:
         if isinstance(effect, Opened):
             number = effect.ticket.number
             recalled.tickets[number] = _opened(effect)
-            repeats = recalled.repeats.get(effect.author, ())
-            recalled.repeats[effect.author] = (*repeats, (number, effect.ticket.created_at))
         elif isinstance(effect, Appended):
             number = effect.number
             if effect.status is not None:
                 recalled.tickets[number] = replace(recalled.tickets[number], status=effect.status, closed_at=None)
-        recalled.keys.setdefault(message.key, (message.envelope_id, number))
+        first, held = recalled.keys.get(message.key, (message.envelope_id, None))
+        recalled.keys[message.key] = (first, number if held is None else held)
         if number is not None:
             self._claim(message, number)
 
@@ -105,7 +107,8 @@ class BatchView:
                 if holder is None or holder.status not in OPEN:
                     self._recalled.conversations[handle] = number
         if message.native_id is not None:
-            self._recalled.natives.setdefault(message.native_id, number)
+            natives = self._recalled.natives
+            natives[message.native_id] = max(number, natives.get(message.native_id, 0))
 
     def _verified(self, tokens: Iterable[str]) -> tuple[list[int], int]:
         numbers: dict[int, None] = {}
@@ -123,16 +126,8 @@ class BatchView:
 
     def _tickets(self, numbers: Sequence[int]) -> tuple[KnownTicket, ...]:
         tickets = self._recalled.tickets
-        return tuple(tickets[number] for number in dict.fromkeys(numbers) if number in tickets)
-
-    def _domain_owner(self, identity: Identity, message: Message) -> Organization | None:
-        domain = mail_domain(message.sender.address)
-        while domain:
-            owner = self._recalled.domains.get(domain)
-            if owner is not None:
-                return self._recalled.organizations.get(owner)
-            _, _, domain = domain.partition(".")
-        return None
+        found = [tickets[number] for number in dict.fromkeys(numbers) if number in tickets]
+        return tuple(found[:_MAX_CANDIDATES])
 
 
 def _found(numbers: dict[str, int], keys: Iterable[str]) -> list[int]:

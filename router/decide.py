@@ -5,6 +5,7 @@ its reasons and a snapshot of its inputs; snapshot, message and revision give th
 ``router.service`` for real messages, and for what-if by whoever has a candidate policy.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.decision import Decision, Step
@@ -25,15 +26,17 @@ from router.steps.line import choose_line
 from router.steps.prioritise import prioritise
 from router.verdict import Join, Open, Repeat, Verdict, Withhold
 
-LETTABLE = frozenset({"auto_reply", "list", "bulk"})
+HELD: frozenset[str] = frozenset({"auto_reply", "bounce", "delivery_report", "loop"})
+"""Automatic mail that answers us or nobody: it makes no ticket. A mailing list's or a bulk sender's mail may well be a
+request: it makes one, flagged, so that it is never answered automatically."""
+LETTABLE: frozenset[str] = frozenset({"auto_reply"})
+"""What a rule may let through all the same."""
 """Automatic mail that a rule may let through. Reports and loops never make a ticket."""
 
 _NAMES = {
     "auto_reply": "auto-reply",
     "bounce": "bounce",
     "delivery_report": "delivery report",
-    "list": "mailing list",
-    "bulk": "bulk mail",
     "loop": "mail loop",
 }
 
@@ -45,107 +48,107 @@ def decide(message: Message, known: Known, policy: Policy, now: datetime) -> Ver
         return Repeat(
             first_envelope=envelope, number=number, line=known.first_ticket.line if known.first_ticket else ""
         )
-    if message.automatic is not None and not released and message.automatic.kind not in LETTABLE:
-        return _withheld(message, message.automatic, known)
+    held = _held_kind(message)
+    if held is not None and held.kind not in LETTABLE:
+        return _withheld(message, held, known)
 
     requester = identify(message, known, policy.mail)
     correlation = correlate(message, known, policy, requester.check, now)
-    if correlation.ticket is not None and (message.automatic is None or released):
-        return _join(message, known, policy, now, requester, correlation, correlation.ticket)
+    case = _Case(message, known, policy, now, requester, correlation)
+    if correlation.ticket is not None and held is None:
+        return _join(case, correlation.ticket)
+    return _classified(case)
 
-    return _Opening(message, known, policy, now, requester, correlation).verdict()
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """The inputs, and the two answers that stand before any rule is asked."""
+
+    message: Message
+    known: Known
+    policy: Policy
+    now: datetime
+    requester: Requester
+    correlation: Correlation
+
+    @property
+    def received_at(self) -> datetime:
+        """The clock of another machine may run ahead; nobody is promised anything from a future moment."""
+        return min(self.message.received_at, self.now)
+
+    def decision(self, steps: tuple[Step, ...]) -> Decision:
+        snapshot = to_snapshot(self.known)
+        suggested = [parse_number(step.outcome) for step in steps if step.step == "suggestion"]
+        if suggested:
+            # Not an input: kept beside them for pages, which show these tickets next to the new one.
+            snapshot["suggestions"] = suggested
+        return Decision(revision=self.policy.revision, decided_at=self.now, steps=steps, snapshot=snapshot)
 
 
-def _join(
-    message: Message,
-    known: Known,
-    policy: Policy,
-    now: datetime,
-    requester: Requester,
-    correlation: Correlation,
-    ticket: KnownTicket,
-) -> Join:
+def _join(case: _Case, ticket: KnownTicket) -> Join:
     return Join(
-        decision=_decision(known, policy, now, (requester.step, *correlation.steps)),
-        author=known.identity.id,
+        decision=case.decision((case.requester.step, *case.correlation.steps)),
+        author=case.known.identity.id,
         number=ticket.number,
         line=ticket.line,
         old=ticket.status,
         status=on_requester_reply(ticket.status),
-        flags=correlation.flags,
+        flags=case.correlation.flags,
     )
 
 
-class _Opening:
-    """The way of a message that may open a ticket: plan, rules, catalog, kind, priority, line, clocks."""
+def _classified(case: _Case) -> Verdict:
+    """What the rules make of it: held, let through to its ticket, or a ticket of its own."""
+    policy, organization = case.policy, case.requester.organization
+    plan, plan_step = entitle(organization, policy, case.received_at)
+    start = start_catalog(case.message, policy)
+    features = Features(case.message, organization=organization, plan=plan.key, catalog=start.path)
+    hits = apply_rules(rules_of(policy), features, chosen=start.chosen)
+    held = _held(case, hits, features)
+    if held is not None:
+        return held
+    if case.correlation.ticket is not None:
+        return _join(case, case.correlation.ticket)
+    entry, catalog_step = choose_catalog(hits, features, policy, start)
+    kind, kind_step = choose_kind(hits, features, policy, entry)
+    ranked = prioritise(hits, features, policy, kind, plan)
+    line, group, line_step = choose_line(hits, features, policy, kind, entry)
+    clocks, clocks_step = start_clocks(policy, plan, ranked.priority, case.received_at)
+    before = (case.requester.step, *case.correlation.steps)
+    return Open(
+        decision=case.decision((*before, catalog_step, kind_step, ranked.step, plan_step, line_step, clocks_step)),
+        requester=case.known.identity.id,
+        organization=organization.id if organization else None,
+        plan=plan.key,
+        catalog=entry.path,
+        kind=kind.key,
+        impact=ranked.impact,
+        urgency=ranked.urgency,
+        priority=ranked.priority,
+        line=line.key,
+        group=group,
+        language=case.message.language or case.known.identity.language,
+        clocks=clocks,
+        flags=(*case.correlation.flags, *(("automatic",) if case.message.automatic else ())),
+    )
 
-    def __init__(
-        self,
-        message: Message,
-        known: Known,
-        policy: Policy,
-        now: datetime,
-        requester: Requester,
-        correlation: Correlation,
-    ) -> None:
-        self.message, self.known, self.policy, self.now = message, known, policy, now
-        self.requester, self.correlation = requester, correlation
-        # A clock of another machine may run ahead; nobody is promised anything from a future moment.
-        self.received_at = min(message.received_at, now)
 
-    def verdict(self) -> Verdict:
-        plan, plan_step = entitle(self.requester.organization, self.policy, self.received_at)
-        start = start_catalog(self.message, self.policy)
-        features = Features(self.message, organization=self.requester.organization, plan=plan.key, catalog=start[0])
-        hits = apply_rules(rules_of(self.policy), features, chosen=start[2])
-        held = self._held(hits, features)
-        if held is not None:
-            return held
-        ticket = self.correlation.ticket
-        if ticket is not None:
-            return _join(self.message, self.known, self.policy, self.now, self.requester, self.correlation, ticket)
-        entry, catalog_step = choose_catalog(hits, features, self.policy, start)
-        kind, kind_step = choose_kind(hits, features, self.policy, entry)
-        ranked = prioritise(hits, features, self.policy, kind, plan)
-        line, group, line_step = choose_line(hits, features, self.policy, kind, entry)
-        clocks, clocks_step = start_clocks(self.policy, plan, ranked.priority, self.received_at)
-        steps = (
-            self.requester.step,
-            *self.correlation.steps,
-            catalog_step,
-            kind_step,
-            ranked.step,
-            plan_step,
-            line_step,
-            clocks_step,
-        )
-        organization = self.requester.organization
-        return Open(
-            decision=_decision(self.known, self.policy, self.now, steps),
-            requester=self.known.identity.id,
-            organization=organization.id if organization else None,
-            plan=plan.key,
-            catalog=entry.path,
-            kind=kind.key,
-            impact=ranked.impact,
-            urgency=ranked.urgency,
-            priority=ranked.priority,
-            line=line.key,
-            group=group,
-            language=self.message.language or self.known.identity.language,
-            clocks=clocks,
-            flags=(*self.correlation.flags, *(("automatic",) if self.message.automatic else ())),
-        )
+def _held_kind(message: Message) -> Automatic | None:
+    """What makes this an automatic message that is held, unless a person has sent it through."""
+    automatic = message.automatic
+    return automatic if automatic is not None and automatic.kind in HELD and RELEASED not in message.flags else None
 
-    def _held(self, hits: Hits, features: Features) -> Withhold | None:
-        if RELEASED in self.message.flags:
-            return None
-        if self.message.automatic is not None and "let_through" not in hits:
-            return _withheld(self.message, self.message.automatic, self.known)
-        hit = hits.get("suppress")
-        if hit is None or self.correlation.ticket is not None:
-            return None
-        return Withhold(reason=f"{hit.value}: {hit.sentence(features)}")
+
+def _held(case: _Case, hits: Hits, features: Features) -> Withhold | None:
+    held = _held_kind(case.message)
+    if held is not None and "let_through" not in hits:
+        return _withheld(case.message, held, case.known)
+    if RELEASED in case.message.flags:
+        return None
+    hit = hits.get("suppress")
+    if hit is None or case.correlation.ticket is not None:
+        return None
+    return Withhold(reason=f"{hit.value}: {hit.sentence(features)}")
 
 
 def _withheld(message: Message, automatic: Automatic, known: Known) -> Withhold:
@@ -157,12 +160,3 @@ def _withheld(message: Message, automatic: Automatic, known: Known) -> Withhold:
         line=about.line if about else "",
         reports=reports if about else (),
     )
-
-
-def _decision(known: Known, policy: Policy, now: datetime, steps: tuple[Step, ...]) -> Decision:
-    snapshot = to_snapshot(known)
-    suggested = [parse_number(step.outcome) for step in steps if step.step == "suggestion"]
-    if suggested:
-        # Not an input: kept beside them for pages, which show these tickets next to the new one.
-        snapshot["suggestions"] = suggested
-    return Decision(revision=policy.revision, decided_at=now, steps=steps, snapshot=snapshot)

@@ -78,5 +78,5 @@ def _features(message: Message, decision: Decision, policy: Policy) -> tuple[Fea
     """As ``router.decide`` had them, of the decision's own snapshot."""
     organization = identify(message, from_snapshot(decision.snapshot), policy.mail).organization
     plan, _ = entitle(organization, policy, min(message.received_at, decision.decided_at))
-    start, _, chosen = start_catalog(message, policy)
-    return Features(message, organization=organization, plan=plan.key, catalog=start), chosen
+    start = start_catalog(message, policy)
+    return Features(message, organization=organization, plan=plan.key, catalog=start.path), start.chosen

@@ -21,7 +21,7 @@ class Known:
     ``first``: the envelope that brought the same message before, and its ticket's number. ``tokens``: tickets of
     verified tokens, in the message's order; ``lost_tokens`` verified numbers whose ticket is not there; ``forged`` how
     many tokens were not ours. ``conversations`` and ``natives``: tickets by shared handle and by referenced message,
-    nearest first. ``reported``: the ticket that a bounce of ours belongs to. ``repeats``: the identity's late tickets.
+    nearest first. ``reported``: the ticket that a bounce of ours belongs to.
     """
 
     identity: Identity
@@ -35,7 +35,6 @@ class Known:
     conversations: tuple[KnownTicket, ...] = ()
     natives: tuple[KnownTicket, ...] = ()
     reported: KnownTicket | None = None
-    repeats: tuple[tuple[int, datetime], ...] = ()
 
 
 def to_snapshot(known: Known) -> dict[str, Any]:
@@ -50,7 +49,6 @@ def to_snapshot(known: Known) -> dict[str, Any]:
         "conversations": [_ticket_out(ticket) for ticket in known.conversations],
         "natives": [_ticket_out(ticket) for ticket in known.natives],
         "reported": _ticket_out(known.reported) if known.reported else None,
-        "repeats": [[number, at.isoformat()] for number, at in known.repeats],
     }
     return {key: value for key, value in parts.items() if value}
 
@@ -68,7 +66,6 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
         conversations=tuple(_ticket_in(each) for each in snapshot.get("conversations", ())),
         natives=tuple(_ticket_in(each) for each in snapshot.get("natives", ())),
         reported=_ticket_in(reported) if reported else None,
-        repeats=tuple((number, datetime.fromisoformat(at)) for number, at in snapshot.get("repeats", ())),
     )
 
 

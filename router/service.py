@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.effects import Effect
-from domain.errors import Unavailable
+from domain.errors import Temporary
 from domain.facts import Fact
 from domain.message import Message
 from domain.policy import Policy
@@ -69,7 +69,7 @@ class Router:
                     numbers = list(await uow.next_numbers(1))
                 number = numbers.pop() if isinstance(verdict, Open) else 0
                 effect = enact(verdict, message, number=number, ids=self._ids, now=now)
-            except Unavailable:
+            except Temporary:  # the transaction itself is at fault
                 raise
             except Exception as fault:  # one message's fault must not stop its neighbours
                 failed[index] = fault

@@ -390,7 +390,8 @@ async def _keep_books(connection: AsyncConnection, effects: Sequence[Effect], no
             }
         )
         if not isinstance(effect, Repeated):
-            row = {"key": message.key, "envelope_id": message.envelope_id, "number": number, "at": now}
+            led_to = None if isinstance(effect, Suppressed) else number
+            row = {"key": message.key, "envelope_id": message.envelope_id, "number": led_to, "at": now}
             key_rows.setdefault(message.key, row)
         if RELEASED in message.flags:
             await connection.execute(

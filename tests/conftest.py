@@ -16,7 +16,7 @@ def nats() -> Iterator[NatsServer]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
+    with postgres_server(durable=False) as server:
         yield server
 
 

@@ -255,15 +255,23 @@ class FakePolicySource:
 class FakeLive:
     def __init__(self) -> None:
         self.queues: set[asyncio.Queue[LiveEvent]] = set()
+        self.changed = asyncio.Condition()
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[AsyncIterator[LiveEvent]]:
         queue: asyncio.Queue[LiveEvent] = asyncio.Queue()
-        self.queues.add(queue)
+        async with self.changed:
+            self.queues.add(queue)
+            self.changed.notify_all()
         try:
             yield self._drain(queue)
         finally:
             self.queues.discard(queue)
+
+    async def wait_for(self, count: int) -> None:
+        """Until so many listen."""
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.queues) >= count)
 
     async def _drain(self, queue: asyncio.Queue[LiveEvent]) -> AsyncIterator[LiveEvent]:
         while True:

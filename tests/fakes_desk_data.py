@@ -250,22 +250,41 @@ def decision(path: str, kind: str, line: str, priority: str) -> Decision:
         revision=7,
         decided_at=NOON - timedelta(hours=1),
         steps=(
-            Step(step="requester", outcome="known", because="the address belongs to a known identity"),
-            Step(step="correlation", outcome="new", because="no token, no conversation and no reference matched"),
-            Step(step="catalog", outcome=path, because="rule sync-words matched subject", rule="sync-words"),
-            Step(step="kind", outcome=kind, because="rule sync-words sets it", rule="sync-words"),
-            Step(step="priority", outcome=priority, because="impact high, urgency high in the matrix"),
-            Step(step="plan", outcome="standard", because="no contract covers the organisation today"),
-            Step(step="line", outcome=line, because="the catalog entry names it"),
+            Step(
+                step="requester",
+                outcome="Северо-Запад-Логистика",
+                because="The sender's card belongs to Северо-Запад-Логистика.",
+            ),
+            Step(step="correlation", outcome="new", because="Nothing links it to a ticket that exists."),
+            Step(
+                step="catalog",
+                outcome=path,
+                because="Rule sync-words (rules.yaml:12) matched: subject has the words «обмен».",
+                rule="sync-words",
+            ),
+            Step(
+                step="kind",
+                outcome=kind,
+                because="Rule sync-words (rules.yaml:12) matched: subject has the words «обмен».",
+                rule="sync-words",
+            ),
+            Step(
+                step="priority",
+                outcome=priority,
+                because="Impact is high, as usual for kind outage. Urgency is medium, as usual for kind outage."
+                f" The matrix gives {priority} for the two.",
+            ),
+            Step(step="plan", outcome="standard", because="Without an organisation the plan is the default, standard."),
+            Step(step="line", outcome=line, because=f"Catalog entry {path} belongs to line {line}."),
         ),
     )
 
 
 def with_tried(found: Decision) -> Decision:
     tried = (
-        Tried(rule="vip", matched=False, why="organization is none of Меридиан"),
-        Tried(rule="invoice-words", matched=False, why="text has none of: счёт, акт, invoice"),
-        Tried(rule="sync-words", matched=True, why="subject has: обмен"),
+        Tried(rule="vip", matched=False, why="organization is none of «Меридиан»"),
+        Tried(rule="invoice-words", matched=False, why="text has none of the words «счёт», «акт», «invoice»"),
+        Tried(rule="sync-words", matched=True, why="subject has the words «обмен»"),
     )
     steps = tuple(replace(s, tried=tried) if s.step == "catalog" else s for s in found.steps)
     return replace(found, steps=steps)

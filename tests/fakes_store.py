@@ -129,12 +129,14 @@ class FakeUnitOfWork:
             envelope_id=envelope, outcome=effect.outcome, ticket=number, reason=reason, at=now
         )
         if not isinstance(effect, Repeated):
+            number = None if isinstance(effect, Suppressed) else number  # what a key made, not what it was about
             first, held = self.tables.keys.get(effect.message.key, (envelope, None))
             self.tables.keys[effect.message.key] = (first, number if held is None else held)
 
     def _claim(self, message: Message, number: int) -> None:
         if message.native_id is not None:
-            self.tables.natives[message.native_id] = number
+            held = self.tables.natives.get(message.native_id, 0)
+            self.tables.natives[message.native_id] = max(number, held)  # the latest ticket's
         if UNPROVEN.intersection(message.flags):
             return
         for handle in message.conversation:

@@ -71,9 +71,10 @@ class PostgresServer:
     """A PostgreSQL cluster in a temporary folder. ``stop`` and ``start`` keep its data; ``database`` makes a new one,
     empty or a copy of another."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool) -> None:
         self.folder = folder
         self.port = free_port()
+        self.settings = "" if durable else "-c fsync=off -c full_page_writes=off"
 
     def _command(self, *words: str) -> list[str]:
         """PostgreSQL refuses to run as root: then as the user that its package made."""
@@ -86,7 +87,8 @@ class PostgresServer:
         subprocess.run(self._command(*words), check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        where = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        options = f"-p {self.port} {where} {self.settings}"
         words = (_bin("pg_ctl"), "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", options, "start")
         subprocess.run(self._command(*words), check=True, stdout=subprocess.DEVNULL, cwd="/")
 
@@ -107,9 +109,10 @@ def _is_root() -> bool:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(*, durable: bool = True) -> Iterator[PostgresServer]:
+    """``durable=False`` is for tests that never look at what survives a stop: it saves them minutes."""
     with tempfile.TemporaryDirectory(prefix="priyom-pg-") as folder:
-        server = PostgresServer(Path(folder))
+        server = PostgresServer(Path(folder), durable=durable)
         server.init()
         server.start()
         try:

@@ -73,10 +73,11 @@ def _close(found: list[Address], words: list[str], comment: list[str], angle: st
     """One address is complete: ``Name <a@b>``, ``a@b (Name)`` or ``a@b``."""
     phrase = "".join(words).strip()
     if not angle:
-        bare = [word for word in words if "@" in word]
-        if bare:
-            angle = bare[-1]
-            phrase = "" if phrase == angle else phrase.replace(angle, " ")
+        at = next((index for index in range(len(words) - 1, -1, -1) if "@" in words[index]), None)
+        if at is not None:
+            local = f'"{words[at - 1]}"' if at and words[at].startswith("@") else ""
+            angle = local + words[at]
+            phrase = "".join(words[: at - bool(local)]).strip()
     if angle or phrase:
         found.append(make(angle, phrase or "".join(comment)))
 

@@ -21,7 +21,7 @@ def read(headers: Headers) -> tuple[AuthenticationResult, ...]:
     """One value for each field, the topmost first; a field that nobody can read is left out."""
     found = []
     for value in headers.all("authentication-results")[: caps.AUTHENTICATION_HEADERS]:
-        text = to_text(value[:8192])
+        text = to_text(value[:4096])
         result = _plain(text) if _PLAIN.match(text) else _by_library(text)
         if result is not None:
             found.append(result)

@@ -92,7 +92,7 @@ _BOUNCE_SUBJECT = re.compile(
         r"delayed mail",
         r"unable to deliver",
         r"could not deliver",
-        r"[^\n]{0,200}: non remis\Z",
+        r"[^\n]{0,200}: non remis\b",
         r"недоставленн",
         r"не уда(?:ется|ётся|лось) доставить",
         r"(?:ваше )?(?:сообщение|письмо) не (?:было )?доставлено",
@@ -229,7 +229,10 @@ def _report(root: Part, content: Content, found: tuple[Bounce, ...]) -> Automati
     kinds = {report.media_type for report in content.reports}
     declared = root.parameters.get("report-type", "").lower() if root.media_type == "multipart/report" else ""
     if "message/disposition-notification" in kinds or declared == "disposition-notification":
-        return Automatic(kind="delivery_report", because="report-type=disposition-notification")
+        rejected = any(one.action == "failed" for one in found)
+        return Automatic(
+            kind="bounce" if rejected else "delivery_report", because="report-type=disposition-notification"
+        )
     if kinds or declared in _REPORT_KINDS:
         if found and all(one.action in ("delivered", "relayed", "expanded") for one in found):
             return Automatic(kind="delivery_report", because=f"report-type=delivery-status action={found[0].action}")
@@ -267,8 +270,8 @@ def _submitted(fields: Headers) -> str:
 def _prose(
     fields: Headers, sender: str, name: str, subject: str, text: str, meta: Mapping[str, Any]
 ) -> Automatic | None:
-    """A bounce in plain words. The sender is a mail system and the subject or the text tells of a failure; or the subject
-    does and the text is one that only programs write. A person's complaint about a bounce is neither."""
+    """A bounce in plain words. The sender is a mail system and the subject or the text tells of a failure; or the
+    subject does and the text is one that only programs write. A person's complaint about a bounce is neither."""
     titled = _BOUNCE_SUBJECT.match(subject) is not None
     daemon = _DAEMON.match(sender) is not None or _DAEMON_NAME.search(name) is not None or _null_path(fields, meta)
     if daemon and titled:

@@ -12,12 +12,15 @@ from normalizer.mail.headers import Headers
 from normalizer.mail.parts import Part
 
 _ACTIONS = ("failed", "delayed", "delivered", "relayed", "expanded")
+_REJECTED = re.compile(r"automatic-action/[^;]*;\s*(?:deleted|denied|failed)", re.IGNORECASE)
+"""A filter threw the mail away unseen (RFC 5429, 2.2 answers so); a person's "deleted" is no failure."""
+
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _PROSE_STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _DELAYED = re.compile(
     r"\bdelay|not yet been delivered|will be retried|keep trying|still being retried|задержан|отложен", re.IGNORECASE
 )
-_ADDRESS = re.compile(r"<?([\w.+=/'#&%!$*~^{}|-]{1,64}@[\w-]+(?:\.[\w-]+)+)>?")
+_ADDRESS = re.compile(r"<?([\w.+=/'#&%!$*~^{}|-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,10})>?")
 _RETURNED_ID = re.compile(r"^[> \t]*Message-ID:[ \t]*<([^<>\s]{1,512})>", re.IGNORECASE | re.MULTILINE)
 
 
@@ -39,7 +42,7 @@ def _from_report(report: Part, returned: str | None) -> list[Bounce]:
         original = thread.ids(fields.plain("original-message-id"))
         return [
             Bounce(
-                action="",
+                action="failed" if _REJECTED.search(fields.plain("disposition")) else "",
                 recipient=_recipient(fields, "final-recipient", "original-recipient"),
                 status="",
                 diagnostic=fields.text("disposition")[:500],

@@ -29,7 +29,7 @@ def _tell(text: str) -> str:
     told = []
     for event in calendar.walk("VEVENT")[:20]:
         lines = [f"{_METHODS.get(method, 'Event')}: {one_line(str(event.get('SUMMARY', '')))[:500]}".rstrip(": ")]
-        when = " - ".join(_when(event[name].dt) for name in ("DTSTART", "DTEND") if name in event)
+        when = " - ".join(_when(getattr(event[name], "dt", "")) for name in ("DTSTART", "DTEND") if name in event)
         organizer = event.get("ORGANIZER")
         by = ""
         if organizer is not None:

@@ -179,15 +179,16 @@ def _guess(data: bytes, codec: str | None) -> str:
     high = sum(map(len, _HIGH_BYTES.findall(data)))
     for candidate in dict.fromkeys((codec or "utf-8", "utf-8")):
         text = data.decode(candidate, "replace")
-        if candidate != "ascii" and text.count("\ufffd") * 20 <= high:
+        if candidate != "ascii" and candidate not in _BLIND and text.count("\ufffd") * 20 <= high:
             return text
     best, score = _best_cyrillic(data)
     if score > 0.5:
         return data.decode(best, "replace")
     if codec is not None and codec != "ascii" and codec not in _BLIND:
         return data.decode(codec, "replace")
-    if _CHINESE.match(data[:_SAMPLE]) and (text := _strict(data, "gb18030")):
-        return text
+    chinese = _strict(data, "gb18030") if _CHINESE.match(data[:_SAMPLE]) else None
+    if chinese is not None:
+        return chinese
     match = from_bytes(data[:_SAMPLE], cp_isolation=["utf_8", "cp1251", "koi8_r", "iso8859_5", "cp866"]).best()
     if match is not None and cyrillic_score(str(match)) > 0.4:
         return data.decode(match.encoding, "replace")

@@ -20,11 +20,16 @@ _BINARY = (b"%PDF-", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"PK\x03\x04", b"\xd0
 _PGP = "-----BEGIN PGP "
 _SIGNED = ("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature")
 _SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _REPORTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
 _NO_HTML = re.compile(
     r"\W*(?:this (?:message|e-?mail) (?:is in|contains|requires) (?:html|an html)|(?:your|ваш[аи]?) .{0,80}html)",
     re.IGNORECASE,
 )
+_PROSE = ("text/plain", "text/html", "text/enriched")
+_FILES = ("text/vcard", "text/x-vcard", "text/directory", "text/rtf", "text/css", "text/csv", "text/xml")
+_WIDE = ("utf-16", "utf-32", "unicode", "utf16", "ucs")
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _SHOWN = ("from", "date", "to", "cc", "subject")
 
 
@@ -142,28 +147,19 @@ def _text(part: Part, content: Content, *, root: bool, related: bool) -> None:
     """A text part: shown, or attached if it says so, is named, or is no text at all."""
     data = part.content()
     kind = part.media_type
-    named = bool(part.name) and (
-        part.disposition == "attachment" or bool(content.units) or kind not in ("text/plain", "text/html")
-    )
-    binary = data.startswith(_BINARY) or (b"\0" in data[:512] and not data.startswith((b"\xff\xfe", b"\xfe\xff")))
-    wide = part.parameters.get("charset", "").lower().startswith(("utf-16", "utf-32", "unicode", "utf16", "ucs"))
-    if binary and not wide and len(data) > 4:
+    wide = part.parameters.get("charset", "").lower().startswith(_WIDE)
+    if data.startswith(_BINARY) or (not wide and _is_binary(data[:512])):
         content.attach(data, part.name, kind, part.content_id)
         return
     if kind == "text/calendar":
         _invitation(part, data, content)
         return
-    if not root and (
-        part.disposition == "attachment"
-        or named
-        or kind in ("text/vcard", "text/x-vcard", "text/directory", "text/rtf", "text/css", "text/csv", "text/xml")
-    ):
+    named = bool(part.name) and (bool(content.units) or kind not in _PROSE)
+    if not root and (part.disposition == "attachment" or named or kind in _FILES):
         content.attach(data, part.name, kind, part.content_id, inline=related and part.content_id is not None)
         return
     text = read_text(part, data, content.flags)
-    if kind in ("text/html", "text/enriched", "application/xhtml+xml") or (
-        kind == "text/plain" and _HTML_START.match(text[:200])
-    ):
+    if kind in ("text/html", "text/enriched") or (kind == "text/plain" and _HTML_START.match(text[:200])):
         content.units.append(Unit(html=text))
         return
     if part.parameters.get("format", "").lower() == "flowed":
@@ -175,6 +171,13 @@ def _text(part: Part, content: Content, *, root: bool, related: bool) -> None:
     if _PGP in text:
         content.flags.add("encrypted" if f"{_PGP}MESSAGE" in text else "signed" if f"{_PGP}SIGNED" in text else "pgp")
     content.units.append(Unit(plain=text))
+
+
+def _is_binary(sample: bytes) -> bool:
+    """Full of bytes that no text has; a few stray ones are taken out of a text instead."""
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return False
+    return len(sample) - len(sample.translate(None, _CONTROLS)) > max(8, len(sample) // 10)
 
 
 def read_text(part: Part, data: bytes, flags: set[str]) -> str:
@@ -235,9 +238,8 @@ def _file(part: Part, content: Content, *, related: bool) -> None:
         content.flags.add("signed" if signed else "encrypted")
         content.attach(data, part.name or "smime.p7m", kind)
         return
-    elif kind in ("application/ms-tnef", "application/vnd.ms-tnef") or part.name.lower() == "winmail.dat":
-        if _open_tnef(data, content):
-            return
+    elif (kind in _TNEF or part.name.lower() == "winmail.dat") and _open_tnef(data, content):
+        return
     content_id = part.content_id
     inline = part.disposition == "inline" or (content_id is not None and related and part.disposition != "attachment")
     content.attach(data, part.name, kind, content_id, inline=inline and content_id is not None)

@@ -8,6 +8,9 @@ import puremagic
 
 from normalizer.mail import caps
 
+_TYPES = mimetypes.MimeTypes()
+"""The built-in table: the one of the operating system differs from machine to machine."""
+
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -52,6 +55,8 @@ _EXTENSIONS = {
     "image/jpeg": ".jpg",
     "text/calendar": ".ics",
     "text/vcard": ".vcf",
+    "message/delivery-status": ".txt",
+    "message/disposition-notification": ".txt",
     "application/pgp-signature": ".asc",
     "application/pkcs7-signature": ".p7s",
     "application/pkcs7-mime": ".p7m",
@@ -93,7 +98,7 @@ def _by_library(content: bytes) -> str:
 def _by_name(declared: str, extension: str) -> str:
     if declared not in _VAGUE:
         return declared
-    return mimetypes.types_map.get(f".{extension}", "application/octet-stream")
+    return _TYPES.types_map[1].get(f".{extension}", "application/octet-stream")
 
 
 def safe_name(name: str, media_type: str, number: int) -> str:
@@ -105,7 +110,7 @@ def safe_name(name: str, media_type: str, number: int) -> str:
         name = "".join(char for char in name if unicodedata.category(char) not in ("Cf", "Cc", "Cs", "Co", "Zl", "Zp"))
     name = " ".join(name.split()).strip(". ")
     if not name.strip("_"):
-        name = f"attachment-{number}{_EXTENSIONS.get(media_type) or mimetypes.guess_extension(media_type) or '.bin'}"
+        name = f"attachment-{number}{_EXTENSIONS.get(media_type) or _TYPES.guess_extension(media_type) or '.bin'}"
     if _RESERVED.match(name):
         name = "_" + name
     if len(name) > caps.NAME or len(name.encode()) > 240:

@@ -127,7 +127,7 @@ def _keep(fields: dict[str, list[bytes]], name: str, lines: list[bytes], kept: i
 
 
 def to_text(value: bytes, hint: str = "") -> str:
-    """Raw field to text. Bytes above ASCII have no charset of their own: the body's, UTF-8, then the likeliest Cyrillic."""
+    """Raw field to text. Bytes above ASCII are in the body's charset, in UTF-8, or in the likeliest Cyrillic one."""
     if value.isascii() and b"\x1b" not in value:
         return value.decode("ascii")
     return charsets.decode(value, hint)[0]

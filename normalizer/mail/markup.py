@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass
 
 import nh3
-from inscriptis.css_profiles import RELAXED_CSS_PROFILE
+from inscriptis.css_profiles import STRICT_CSS_PROFILE
 from inscriptis.html_engine import Inscriptis
 from inscriptis.model.config import ParserConfig
-from lxml.etree import Comment, Element, ProcessingInstruction
-from lxml.html import HtmlElement, document_fromstring
+from lxml.etree import Element  # type: ignore[import-untyped]
+from lxml.html import HtmlElement, document_fromstring  # type: ignore[import-untyped]
 
 from normalizer.mail import caps
 
@@ -21,14 +21,16 @@ QUOTE_BEGINS = "\ue0f1"
 QUOTE_ENDS = "\ue0f2"
 """Marks in the text of an HTML mail: what stands between is an earlier mail. ``quoting`` takes them out."""
 
+_RULE = "_" * 10
+"""How a horizontal rule is written in text."""
+
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 _ANY_TAG = re.compile(r"<[^<>]*>?")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/table|/blockquote)\b[^<>]*>", re.IGNORECASE)
 _DECLARATION = re.compile(r"\A\s*<\?xml[^<>]*\?>")
 _MANY_BLANK = re.compile(r"\n(?:[ \t\xa0]*\n){2,}")
-_NOT_NESTING = frozenset(
-    "p li td tr th dt dd br img hr meta link input area base col embed source track wbr option tbody thead tfoot".split()
-)
+_LEAVES = "p li td tr th dt dd br img hr meta link input area base col embed source track wbr option tbody thead tfoot"
+_NOT_NESTING = frozenset(_LEAVES.split())
 _DROPPED = ("script", "style", "title", "head")
 
 _STYLES = {
@@ -52,17 +54,19 @@ _STYLES = {
     "padding-left",
     "list-style-type",
 }
+_SHOWN_TAGS = (
+    "a abbr address article b bdi bdo big blockquote br caption center cite code col colgroup dd del details dfn div"
+    " dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark ol p pre q rp rt"
+    " ruby s samp section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var"
+    " wbr"
+)
+_DROPPED_TAGS = (
+    "script style title noscript template object applet embed iframe frame frameset svg math textarea select xmp"
+    " noembed noframes plaintext"
+)
 _CLEANER = nh3.Cleaner(
-    tags=set(
-        "a abbr address article b bdi bdo big blockquote br caption center cite code col colgroup dd del details dfn div"
-        " dl dt em figcaption figure font footer h1 h2 h3 h4 h5 h6 header hr i img ins kbd li main mark ol p pre q rp rt"
-        " ruby s samp section small span strike strong sub summary sup table tbody td tfoot th thead time tr tt u ul var"
-        " wbr".split()
-    ),
-    clean_content_tags=set(
-        "script style title noscript template object applet embed iframe frame frameset svg math textarea select xmp"
-        " noembed noframes plaintext".split()
-    ),
+    tags=set(_SHOWN_TAGS.split()),
+    clean_content_tags=set(_DROPPED_TAGS.split()),
     attributes={
         "*": {"style", "dir", "lang", "title", "align", "valign"},
         "a": {"href"},
@@ -82,7 +86,7 @@ _CLEANER = nh3.Cleaner(
     set_tag_attribute_values={"a": {"target": "_blank"}},
     filter_style_properties=_STYLES,
 )
-_LAYOUT = ParserConfig(css=RELAXED_CSS_PROFILE)
+_LAYOUT = ParserConfig(css=STRICT_CSS_PROFILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +189,12 @@ def _without(source: str, name: str) -> str:
 
 def _mark_quotes(tree: HtmlElement) -> None:
     """Puts marks around what mail programs wrap an earlier mail in."""
-    for element in list(tree.iter("div", "blockquote", "hr", "span")):
-        if element.tag is Comment or element.tag is ProcessingInstruction:
-            continue
+    for element in list(tree.iter("div", "blockquote", "hr")):
         kind = _quote_kind(element)
+        if element.tag == "hr" and not kind:
+            element.tag = "p"
+            element.text = _RULE
+            continue
         if kind == "inside":
             _insert(element, QUOTE_BEGINS)
             last = Element("p")

@@ -44,7 +44,8 @@ def _join(parts: dict[int, tuple[str, bool]]) -> str:
     """The pieces of one parameter in order; the first says the charset (RFC 2231, 4.1)."""
     charset = ""
     data = b""
-    for number, (text, encoded) in sorted(parts.items()):
+    for number, (piece, encoded) in sorted(parts.items()):
+        text = piece
         if encoded and number == min(parts) and text.count("'") >= 2:
             charset, _, text = text.split("'", 2)
         data += unquote_to_bytes(text) if encoded else text.encode("utf-8", "replace")

@@ -69,12 +69,14 @@ def _entity(data: bytes, start: int, end: int, default: str, depth: int, tally: 
     fields, body = headers.parse(data, start, end)
     if fields.capped:
         tally.flags.add("capped:headers")
-    media_type, params = default, {}
+    media_type = default
+    params: dict[str, str] = {}
     if "content-type" in fields:
         media_type, params = parameters.parse(fields.plain("content-type"))
         if media_type.count("/") != 1 or media_type.startswith("/") or media_type.endswith("/") or " " in media_type:
             media_type = {"text": "text/plain", "html": "text/html"}.get(media_type, default)
-    disposition, disposition_params = "", {}
+    disposition = ""
+    disposition_params: dict[str, str] = {}
     if "content-disposition" in fields:
         disposition, disposition_params = parameters.parse(fields.plain("content-disposition"))
     part = Part(

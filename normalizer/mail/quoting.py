@@ -1,14 +1,15 @@
 """The new part of a mail, the earlier mails below it, and the signature. Called by the pipeline with the whole text.
 
-The rules look at one line at a time, or at a few neighbours, so that the time grows with the length only. They know how
-Outlook, Gmail, Apple Mail, Thunderbird, Mail.ru and Yandex introduce a quotation in Russian, English, German, French and
-Spanish. Every line goes to exactly one of the three; where the answers stand between the quoted lines, or where the
-mail forwards another, everything stays in the text.
+The rules look at one line at a time, or at a few neighbours, so that the time grows with the length only. They know
+how Outlook, Gmail, Apple Mail, Thunderbird, Mail.ru and Yandex introduce a quotation in Russian, English, German,
+French and Spanish. Every line goes to exactly one of the three; where the answers stand between the quoted lines, or
+where the mail forwards another, everything stays in the text.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from normalizer.mail import signatures
 from normalizer.mail.markup import QUOTE_BEGINS, QUOTE_ENDS
@@ -38,26 +39,31 @@ _START = re.compile(
     r"\s*(?:On|Am|Le|El|Em|Op|Il|Den|At|W dniu|В|\d{1,4}[./ -]|[^\W\d]{2,11}\.?,? +(?:\d|den |the |le |el ))",
 )
 _SEPARATOR = re.compile(
-    r"\s*[-–—_=*]{2,}\s*(?:Original Message|Original Mail|Original Appointment|Reply Message|Original|Исходное сообщение|Исходное письмо|Оригинальное сообщение"
-    r"|Первоначальное сообщение|Ursprüngliche Nachricht|Originalnachricht|Original-Nachricht|Message d.origine|Message original"
+    r"\s*[-–—_=*]{2,}\s*(?:Original (?:Message|Mail|Appointment)|Reply Message|Original"
+    r"|Исходное (?:сообщение|письмо)|Оригинальное сообщение|Первоначальное сообщение"
+    r"|Ursprüngliche Nachricht|Original-?nachricht|Message d.origine|Message original"
     r"|Mensaje original|Messaggio originale|Oorspronkelijk bericht|Mensagem original)[^-–—_=*\n]{0,60}[-–—_=*]*\s*\Z",
     re.IGNORECASE,
 )
 _FORWARD = re.compile(
-    r"\s*(?:[-–—_=*]{2,}\s*(?:Forwarded (?:message|mail)|Пересылаемое (?:сообщение|письмо)|Пересланное (?:сообщение|письмо)"
-    r"|Перенаправленное (?:сообщение|письмо)|Переадресованное (?:сообщение|письмо)|Переслано|Начало пересылаемого сообщения"
-    r"|Weitergeleitete (?:Nachricht|Mail)|Message (?:transféré|transmis|réexpédié)|Mensaje reenviado|Messaggio inoltrato)"
-    r"|Begin forwarded message\s*:|Начало пере\w{3,20} (?:сообщения|письма)\s*:|Anfang der weitergeleiteten (?:Nachricht|E-Mail)\s*:"
+    r"\s*(?:[-–—_=*]{2,}\s*(?:Forwarded (?:message|mail)"
+    r"|(?:Пересылаемое|Пересланное|Перенаправленное|Переадресованное) (?:сообщение|письмо)"
+    r"|Переслано|Начало пересылаемого сообщения|Weitergeleitete (?:Nachricht|Mail)"
+    r"|Message (?:transféré|transmis|réexpédié)|Mensaje reenviado|Messaggio inoltrato)"
+    r"|Begin forwarded message\s*:|Начало пере\w{3,20} (?:сообщения|письма)\s*:"
+    r"|Anfang der weitergeleiteten (?:Nachricht|E-Mail)\s*:"
     r"|Début du (?:message|courriel) (?:réexpédié|transféré)\s*:|Inicio del mensaje reenviado\s*:)",
     re.IGNORECASE,
 )
-_FORWARD_SUBJECT = re.compile(r"\s*(?:fwd?|fw|wg|tr|rv|пересл|пересл\.|fwd\(\d+\)|enc)\s*:", re.IGNORECASE)
+_FORWARD_SUBJECT = re.compile(r"\s*(?:fwd?|fw|wg|tr|rv|i|пересл|пересл\.|fwd\(\d+\)|enc)\s*:", re.IGNORECASE)
 _FROM_LABEL = re.compile(
-    r"[\s*_]*(?:From|От|От кого|Von|De|Da|Expéditeur|Absender|Remitente)[*_]*\s*:[*_]*\s*\S", re.IGNORECASE
+    r"[\s*_]*(?:From|От|От кого|Von|De|Da|Expéditeur|Absender|Remitente)[*_]*\s*:[*_]*\s*\S",
+    re.IGNORECASE,
 )
 _LABEL = re.compile(
-    r"[\s*_]*(?P<label>From|Sent|Date|To|Cc|Subject|Importance|Reply-To|Отправлено|Дата|Кому|Копия|Тема|Дата и время"
-    r"|От|От кого|Von|Gesendet|Datum|An|Kopie|Betreff|Envoyé|À|A|Objet|De|Enviado(?: el)?|Fecha|Para|Asunto|CC)[*_]*\s*:",
+    r"[\s*_]*(?P<label>From|Sent|Date|To|Cc|Subject|Importance|Reply-To"
+    r"|От|От кого|Отправлено|Дата|Дата и время|Кому|Копия|Тема"
+    r"|Von|Gesendet|Datum|An|Kopie|Betreff|Envoyé|À|A|Objet|De|Enviado(?: el)?|Fecha|Para|Asunto)[*_]*\s*:",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"\s*[_-]{10,}\s*\Z")
@@ -102,9 +108,9 @@ def _lines(text: str) -> tuple[list[str], list[bool]]:
     for line in lines:
         begins, ends = line.count(QUOTE_BEGINS), line.count(QUOTE_ENDS)
         if begins or ends:
-            line = line.replace(QUOTE_BEGINS, "").replace(QUOTE_ENDS, "")
-            if line.strip():
-                kept.append(line)
+            rest = line.replace(QUOTE_BEGINS, "").replace(QUOTE_ENDS, "")
+            if rest.strip():
+                kept.append(rest)
                 marked.append(depth + begins > 0)
             depth = max(0, depth + begins - ends)
             continue
@@ -123,7 +129,7 @@ def _tells(line: str) -> bool:
 
 
 def _first_cut(lines: Sequence[str], quoted: Sequence[bool], forwards: bool) -> tuple[int, bool]:
-    """Where an earlier mail begins that is not marked line by line, or ``len(lines)``; and whether the mail forwards."""
+    """Where an earlier mail begins that is not marked line by line (else ``len(lines)``); whether the mail forwards."""
     for index, line in enumerate(lines):
         if not line or len(line) > _LONGEST or (quoted[index] and not forwards):
             if quoted[index] and line and _first_quoted(quoted, index) and _FORWARD.match(line):
@@ -212,7 +218,7 @@ def _owners(lines: Sequence[str], quoted: Sequence[bool], cut: int) -> list[str]
         return owners
     above = any(map(_tells, lines[: blocks[0][0]]))
     below = lines[blocks[-1][1] : cut]
-    between = any(any(map(_tells, lines[end:begin])) for (_, end), (begin, _) in zip(blocks, blocks[1:], strict=False))
+    between = any(any(map(_tells, lines[end:begin])) for (_, end), (begin, _) in pairwise(blocks))
     footer = signatures.is_footer(below)
     if between or (above and not footer):
         return owners
@@ -262,6 +268,8 @@ def _introduced_at(lines: Sequence[str], quoted: Sequence[bool], index: int, low
     above = index - 1
     while above >= lowest and index - above <= 3 and not lines[above].strip():
         above -= 1
+    if above >= lowest and _RULE.match(lines[above]):
+        return above
     if above < lowest or quoted[above] or not lines[above].rstrip().endswith(":"):
         return index
     begin = _attribution(lines, quoted, above)

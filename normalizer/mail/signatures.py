@@ -13,7 +13,8 @@ _DEVICE = re.compile(
     r"|Diese Nachricht wurde von meinem"
     r"|Envoyé (?:de|depuis|avec|à partir) \w"
     r"|Enviado (?:desde|do|con|de) \w"
-    r"|Get Outlook for |Скачать Outlook|Скачайте Outlook|Получить Outlook|Obtenir Outlook|Outlook für .{2,20} (?:holen|beziehen))",
+    r"|Get Outlook for |Скачать Outlook|Скачайте Outlook|Получить Outlook|Obtenir Outlook"
+    r"|Outlook für .{2,20} (?:holen|beziehen))",
     re.IGNORECASE,
 )
 _CLOSING = re.compile(
@@ -50,12 +51,17 @@ def begin(lines: Sequence[str]) -> int:
                 break
             continue
         stripped = line.strip()
-        if (stripped == "--" and index > first) or (stripped in _DELIMITERS and last - index <= 12):
-            found = index
-        elif stripped and (
-            (closes(stripped) and _short_below(lines, index, last))
-            or (_DEVICE.match(stripped) and _short_below(lines, index, last))
-            or (_FOOTER.match(stripped) and last - index <= 8)
+        if (
+            (stripped == "--" and index > first)
+            or (stripped in _DELIMITERS and last - index <= 12)
+            or (
+                stripped
+                and (
+                    (closes(stripped) and _short_below(lines, index, last))
+                    or (_DEVICE.match(stripped) and _short_below(lines, index, last))
+                    or (_FOOTER.match(stripped) and last - index <= 8)
+                )
+            )
         ):
             found = index
     return found if any(line.strip() for line in lines[:found]) else len(lines)

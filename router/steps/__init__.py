@@ -1,0 +1,1 @@
+"""The steps of a decision, in the order in which ``router.decide`` takes them."""

@@ -34,16 +34,24 @@ class Hit:
 Hits = Mapping[str, Hit]
 
 
-def start_catalog(message: Message, policy: Policy) -> tuple[str | None, str, bool]:
-    """(entry, why, whether the requester chose it) before any rule."""
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The catalog entry before any rule: ``chosen`` by the requester themselves, or where their mail starts from."""
+
+    path: str | None
+    why: str
+    chosen: bool = False
+
+
+def start_catalog(message: Message, policy: Policy) -> Start:
     if message.catalog is not None and message.catalog in policy.catalog:
-        return message.catalog, "The requester chose it.", True
-    unknown = f"The requester chose {message.catalog}, which the policy does not have. " if message.catalog else ""
+        return Start(message.catalog, "The requester chose it.", chosen=True)
+    unknown = f"The requester chose {message.catalog[:80]}, which the policy does not have. " if message.catalog else ""
     for recipient in message.recipients:
         address = plain_address(recipient)
         if address in policy.mail.catalogs:
-            return policy.mail.catalogs[address], f"{unknown}Mail to {address} starts from it.", False
-    return None, unknown, False
+            return Start(policy.mail.catalogs[address], f"{unknown}Mail to {address} starts from it.")
+    return Start(None, unknown)
 
 
 def apply_rules(rules: Iterable[ReadyRule], features: Features, *, chosen: bool) -> Hits:
@@ -63,17 +71,14 @@ def apply_rules(rules: Iterable[ReadyRule], features: Features, *, chosen: bool)
     return hits
 
 
-def choose_catalog(
-    hits: Hits, features: Features, policy: Policy, start: tuple[str | None, str, bool]
-) -> tuple[CatalogEntry, Step]:
-    path, why, chosen = start
+def choose_catalog(hits: Hits, features: Features, policy: Policy, start: Start) -> tuple[CatalogEntry, Step]:
     hit = hits.get("catalog")
-    if hit is not None and not chosen and hit.value in policy.catalog:
-        prefix = why if path is None else ""
+    if hit is not None and not start.chosen and hit.value in policy.catalog:
+        prefix = start.why if start.path is None else ""
         return _entry(policy, hit.value, prefix + hit.sentence(features), hit.key)
-    if path is not None and path in policy.catalog:
-        return _entry(policy, path, why)
-    return _entry(policy, policy.default_catalog, f"{why}No rule named an entry, so it is the default.")
+    if start.path is not None and start.path in policy.catalog:
+        return _entry(policy, start.path, start.why)
+    return _entry(policy, policy.default_catalog, f"{start.why}No rule named an entry, so it is the default.")
 
 
 def choose_kind(hits: Hits, features: Features, policy: Policy, entry: CatalogEntry) -> tuple[Kind, Step]:

@@ -460,3 +460,48 @@ def test_a_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_problem_reads_as_an_editor_expects_it() -> None:
     assert str(problem("rules.yaml", 12, "rules[2].set", "sets nothing")) == "rules.yaml:12: rules[2].set: sets nothing"
     assert str(problem("rules.yaml", 0, "", "is missing")) == "rules.yaml: is missing"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "at", "key", "says"),
+    [
+        (
+            "mail.yaml",
+            "authserv_ids: [mx.example.org]\n  sender_verification: when_present",
+            "sender_verification: required",
+            "sender_verification",
+            "mail.sender_verification",
+            "no mail will pass",
+        ),
+        ("mail.yaml", "    postmaster@example.org: {}\n", "", "addresses:", "mail.addresses", "postmaster@example.org"),
+        (
+            "forms.yaml",
+            "max_file_bytes: 20971520",
+            "max_file_bytes: 26214401",
+            "max_file_bytes",
+            "forms.default.max_file_bytes",
+            "more than all files",
+        ),
+    ],
+)
+def test_what_is_hardly_meant_is_a_warning_and_compiles(
+    file: str, old: str, new: str, at: str, key: str, says: str
+) -> None:
+    documents = changed(file, old, new)
+    problems = check(documents)
+    assert [(p.file, p.line, p.key, p.severity) for p in problems] == [
+        (file, line_of(documents, file, at), key, "warning")
+    ]
+    assert says in problems[0].message
+    assert compile_policy(documents, 3).revision == 3
+
+
+@pytest.mark.parametrize(
+    ("years", "says"),
+    [("2026", "must be a list"), ("[2026]", "is missing"), ("[2026, 2027, 2028]", "has too many items")],
+)
+def test_years_are_a_pair(years: str, says: str) -> None:
+    problems = check(changed("calendars.yaml", "country: RU", f"country: RU\n      years: {years}"))
+    assert [(p.file, p.severity) for p in problems] == [("calendars.yaml", "error")]
+    assert problems[0].key.startswith("calendars.moscow.holidays.years")
+    assert says in problems[0].message

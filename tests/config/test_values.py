@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.calendars import compiled, holiday_exceptions
-from config.compiler import condition
+from config.compiler import condition, placed
 from config.rule_schema import ConditionDoc
-from config.schema import CalendarDoc, HolidaysDoc, parse_days, parse_duration, parse_shift
+from config.schema import CalendarDoc, CatalogFile, HolidaysDoc, parse_days, parse_duration, parse_shift
 from domain.businesstime import Calendar
 from domain.policy import Condition
 
@@ -113,3 +113,29 @@ def test_conditions_keep_their_shape() -> None:
             Condition(op="is", field="fields.seats", values=(5,)),
         ),
     )
+
+
+def test_a_catalog_entry_inherits_all_but_a_group_of_another_line() -> None:
+    title = {"ru": "т", "en": "t"}
+    leaf = {"title": title}
+    tree = {
+        "title": title,
+        "line": "first",
+        "group": "money",
+        "kind": "question",
+        "form": False,
+        "children": {
+            "same": {**leaf, "form": True, "children": {"deep": leaf}},
+            "moved": {**leaf, "line": "second", "children": {"deep": {**leaf, "kind": "outage"}}},
+            "back": {**leaf, "line": "first"},
+        },
+    }
+    file = CatalogFile.model_validate({"catalog": {"root": tree}})
+    assert [(e.path, e.line, e.group, e.kind, e.form) for e in placed(file)] == [
+        ("root", "first", "money", "question", False),
+        ("root/same", "first", "money", "question", True),
+        ("root/same/deep", "first", "money", "question", True),
+        ("root/moved", "second", None, "question", False),
+        ("root/moved/deep", "second", None, "outage", False),
+        ("root/back", "first", "money", "question", False),
+    ]

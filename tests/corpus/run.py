@@ -2,9 +2,9 @@
 
     python -m tests.corpus.run             compares; exit 1 with the rows that differ
     python -m tests.corpus.run --show      prints the table for a person to read
-    python -m tests.corpus.run --write     writes what came out as expected, to be read before it is committed
+    python -m tests.corpus.run --write     writes what came out as expected, to be read before it is kept
 
-A row holds no more of a mail than its subject: texts are hashes and lengths, so that no mail is copied into the project.
+A row holds no more of a mail than its subject: texts are hashes and lengths, so that no mail is copied in here.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ def main(arguments: list[str]) -> int:
     """The exit code."""
     found = dict(_rows())
     if len(found) < 300:
-        print(f"only {len(found)} mails: run tests.corpus.fetch first")  # noqa: T201
+        print(f"only {len(found)} mails: run tests.corpus.fetch first")
         return 1
     if "--show" in arguments:
         for name, message in _messages():
-            print(_line(name, found[name], message))  # noqa: T201
+            print(_line(name, found[name], message))
         return 0
     if "--write" in arguments:
         EXPECTED.write_text(json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -40,9 +40,9 @@ def main(arguments: list[str]) -> int:
     expected: dict[str, Any] = json.loads(EXPECTED.read_text(encoding="utf-8"))
     differing = [name for name in sorted(found.keys() | expected.keys()) if found.get(name) != expected.get(name)]
     for name in differing:
-        print(f"{name}\n  expected {expected.get(name)}\n  came out {found.get(name)}")  # noqa: T201
+        print(f"{name}\n  expected {expected.get(name)}\n  came out {found.get(name)}")
     suppressed = sum(row["outcome"] == "suppressed" for row in found.values())
-    print(f"{len(found)} mails, {suppressed} suppressed, {len(differing)} rows differ")  # noqa: T201
+    print(f"{len(found)} mails, {suppressed} suppressed, {len(differing)} rows differ")
     return 1 if differing else 0
 
 

@@ -57,7 +57,9 @@ async def signed_in(world: World) -> AsyncIterator[SignIn]:
         client: Desk = TestClient(TestServer(application(world)))
         await client.start_server()
         clients.append(client)
-        client.session.cookie_jar.update_cookies({"priyom_session": world.accounts.sign_in(agent)}, client.make_url("/"))
+        client.session.cookie_jar.update_cookies(
+            {"priyom_session": world.accounts.sign_in(agent)}, client.make_url("/")
+        )
         return client
 
     yield open_browser

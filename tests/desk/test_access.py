@@ -105,5 +105,3 @@ async def test_an_ended_session_is_nobody(signed_in: SignIn, world: World) -> No
 async def test_fragments_without_a_session_send_the_page_to_sign_in(anonymous: Desk) -> None:
     answer = await anonymous.get("/desk/rows?numbers=1", headers={"HX-Request": "true"})
     assert (answer.status, answer.headers["HX-Redirect"]) == (401, "/desk/sign-in")
-
-

@@ -120,7 +120,16 @@ async def test_preferences_are_kept_and_lead_back_to_our_own_pages_only(anonymou
 
 
 def test_where_to_go_after_signing_in_is_always_ours() -> None:
-    asked = ("/desk", "/desk/tickets/T-000001", "/desk?q=a", "//evil.example", "/deskevil", "https://evil", "/desk/\\x", "")
+    asked = (
+        "/desk",
+        "/desk/tickets/T-000001",
+        "/desk?q=a",
+        "//evil.example",
+        "/deskevil",
+        "https://evil",
+        "/desk/\\x",
+        "",
+    )
     assert [safe_next(each) for each in asked] == [
         "/desk",
         "/desk/tickets/T-000001",

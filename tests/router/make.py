@@ -8,7 +8,7 @@ from domain.message import Address, AuthenticationResult, Automatic, AutomaticKi
 from domain.status import Status
 from domain.ticket import KnownTicket
 from router.known import Known
-from tests.router.conftest import NOW
+from tests.router.policies import NOW
 
 ANNA = "anna@romashka.example"
 SECRET = b"the tests' own secret"

@@ -8,8 +8,8 @@ from domain.message import Attachment, Message
 from domain.policy import FIELDS, Condition
 from router.conditions import compiled
 from router.features import Features
-from tests.router.conftest import is_, words
 from tests.router.make import ANNA, automatic, message, organization
+from tests.router.policies import is_, words
 
 PICTURE = Attachment(blob="0" * 64, name="Экран.PNG", size=1, media_type="image/png")
 MAIL = message(

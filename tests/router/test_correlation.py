@@ -12,8 +12,8 @@ from domain.status import Status
 from router.known import Known
 from router.steps.correlate import correlate
 from router.steps.identify import sender_check
-from tests.router.conftest import LATELY, LONG_AGO, NOW, make_policy
 from tests.router.make import dmarc, known, message, ticket
+from tests.router.policies import LATELY, LONG_AGO, NOW, make_policy
 
 MINE = ticket(5)
 THEIRS = ticket(6, Status.IN_PROGRESS, "I9")

@@ -6,8 +6,8 @@ from config.loader import SAMPLE, compile_policy, load_folder
 from domain.policy import Policy
 from router.decide import decide
 from router.verdict import Open, Withhold
-from tests.router.conftest import NOW
 from tests.router.make import automatic, known, message
+from tests.router.policies import NOW
 
 
 @pytest.fixture(scope="module")

@@ -21,14 +21,14 @@ from domain.facts import (
 )
 from domain.identity import Identity
 from domain.message import Bounce, Message
-from domain.policy import Rule
+from domain.policy import Condition, Rule
 from domain.status import Status
 from domain.ticket import Level, Priority, Ticket
 from domain.tokens import sign_ticket
 from router.service import Routed, Router
 from tests.fakes_store import CountingIds, FakeStore, FixedClock, FixedPolicy
-from tests.router.conftest import HOUR, LONG_AGO, NOW, RULES, Condition, make_policy
 from tests.router.make import SECRET, automatic, dmarc, message, organization, ticket
+from tests.router.policies import HOUR, LONG_AGO, NOW, RULES, make_policy
 
 POLICY = make_policy()
 
@@ -218,6 +218,17 @@ def test_a_closed_ticket_is_reopened_within_the_policys_days_and_succeeded_after
     assert bench.outcomes(mail(3, conversation=("h6",))) == [("appended", 1)]
 
 
+def test_a_conversation_stays_with_its_ticket_while_that_is_open(bench: Bench) -> None:
+    both = mail(3, conversation=("h3", "h1", "h2"))
+    first, second, again = (mail(n, conversation=(f"h{h}",)) for n, h in ((1, 1), (2, 2), (4, 2)))
+    assert bench.outcomes(first, second, both, again) == [
+        ("ticketed", 1),
+        ("ticketed", 2),
+        ("appended", 1),
+        ("appended", 2),
+    ]
+
+
 def test_a_redelivered_envelope_has_no_effect(bench: Bench) -> None:
     first = mail(1, conversation=("h1",))
     bench.route(first)
@@ -246,7 +257,7 @@ def test_the_same_message_by_another_way_is_a_duplicate_with_a_fact(bench: Bench
 
 
 def test_a_duplicate_of_a_held_message_is_no_ticket_either(bench: Bench) -> None:
-    held = mail(1, automatic=automatic("bulk"))
+    held = mail(1, automatic=automatic("auto_reply"))
     assert bench.outcomes(held, replace(held, envelope_id="E2")) == [("suppressed", None), ("duplicate", None)]
 
 
@@ -347,7 +358,7 @@ def test_one_policy_revision_serves_the_whole_batch(bench: Bench) -> None:
     assert [effect.decision.revision for effect in routed.effects] == [1, 1]  # type: ignore[union-attr]
 
 
-def test_a_mail_domain_below_an_organisations_is_theirs_and_a_public_one_nobodys(bench: Bench) -> None:
+def test_a_public_mail_domain_is_nobodys_organisation(bench: Bench) -> None:
     bench.store.add_organization(organization(("premium", "2026-01-01", None), domains=("mail.example",)))
     effect = bench.route(mail(1, sender="anyone@mail.example")).effects[0]
     assert isinstance(effect, Opened)
@@ -371,7 +382,7 @@ def test_every_envelope_has_exactly_one_line_of_the_ledger(bench: Bench) -> None
         mail,
         lambda n: mail(n, conversation=("h50",)),
         lambda n: mail(n, key="key-0"),
-        lambda n: mail(n, automatic=automatic("list")),
+        lambda n: mail(n, automatic=automatic("auto_reply")),
         lambda n: mail(n, "выгодное предложение"),
     ]
     batch = [kinds[n % len(kinds)](n) for n in range(25)]

@@ -16,8 +16,8 @@ from router.steps.entitle import entitle
 from router.steps.identify import identify
 from router.steps.prioritise import raise_by
 from router.verdict import ClockStart, Open
-from tests.router.conftest import HOUR, NOW, RULES, is_, make_policy, words
 from tests.router.make import IDENTITY, dmarc, known, message, organization
+from tests.router.policies import HOUR, NOW, RULES, is_, make_policy, words
 
 
 def opened(text: str = "", subject: str = "", policy: Policy | None = None, **changes: Any) -> Open:

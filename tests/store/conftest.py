@@ -34,11 +34,14 @@ def _migrated(url: str) -> None:
         thread.submit(lambda: asyncio.run(migrate())).result()
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "template.db"
+def migrated_sqlite(path: Path) -> Path:
     _migrated(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return migrated_sqlite(tmp_path_factory.mktemp("template") / "template.db")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,124 @@
+"""A cluster that loses its database, its streams or its processes in the middle of the work, and heals."""
+
+import signal
+
+import nats as nats_client
+import pytest
+
+from tests.journey.cluster import Cluster, cluster
+from tests.journey.senders import Senders, hold_to_account, mails
+from tests.journey.system import await_here, until
+from tests.servers import NatsServer, PostgresServer
+
+pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
+
+
+def _some_are_taken(senders: Senders, more: int) -> None:
+    before = len(senders.acknowledged)
+    until(f"{more} more are acknowledged", lambda: len(senders.acknowledged) >= before + more, every=0.01)
+
+
+def _nothing_was_given_up(priyom: Cluster) -> None:
+    assert priyom.rows("SELECT origin, reason FROM held") == []
+
+
+def test_postgresql_stopped_at_once_and_started_again_costs_no_mail_and_no_attempt(
+    nats: NatsServer, postgres: PostgresServer
+) -> None:
+    with cluster(nats, postgres, settings={"PRIYOM_RECONCILE_GRACE": "300"}) as priyom:
+        with Senders(priyom.smtp, mails(100_000), rate=60) as senders:
+            for _ in range(2):
+                _some_are_taken(senders, 30)
+                postgres.stop("immediate")
+                _some_are_taken(senders, 60)  # SMTP does not need the database
+                postgres.start()
+            _some_are_taken(senders, 30)
+            senders.finish()
+            assert {word for sent in senders.sent for word in sent.words} == {"acknowledged"}
+            ledger = hold_to_account(priyom, senders)
+        _nothing_was_given_up(priyom)
+        assert ledger["total"]["ticketed"] == len(senders.sent)
+        for role in ("router", "normalizer"):
+            assert "message.retried" not in priyom.log(role)
+
+
+@pytest.mark.parametrize("role", ["normalizer", "router", "smtp", "web", "timekeeper"])
+def test_a_role_killed_in_the_middle_of_its_work_leaves_it_to_its_successor(
+    nats: NatsServer, postgres: PostgresServer, role: str
+) -> None:
+    with cluster(nats, postgres) as priyom, Senders(priyom.smtp, mails(100_000), connections=4) as senders:
+        for _ in range(2):
+            _some_are_taken(senders, 40)
+            priyom.stop(role, signal.SIGKILL)
+            if role != "smtp":
+                _some_are_taken(senders, 20)
+            priyom.start(role)
+        _some_are_taken(senders, 40)
+        senders.finish()
+        hold_to_account(priyom, senders)
+        _nothing_was_given_up(priyom)
+
+
+@pytest.mark.parametrize("how", ["delete", "purge"])
+def test_middle_streams_that_are_wiped_under_load_are_made_again_and_every_mail_still_comes_through(
+    nats: NatsServer, postgres: PostgresServer, how: str
+) -> None:
+    """Nothing in MESSAGE or TICKET is the only copy of anything; their consumers go with them."""
+
+    async def wipe() -> None:
+        client = await nats_client.connect(nats.url)
+        stream = client.jetstream()
+        for name in ("MESSAGE", "TICKET"):
+            await (stream.delete_stream(name) if how == "delete" else stream.purge_stream(name))
+        await client.close()
+
+    with cluster(nats, postgres, settings={"PRIYOM_RECONCILE_GRACE": "2"}) as priyom:
+        with Senders(priyom.smtp, mails(100_000), rate=60) as senders:
+            _some_are_taken(senders, 30)
+            priyom.processes["router"].send_signal(signal.SIGSTOP)  # so that there is something to lose
+            _some_are_taken(senders, 60)
+            until("messages wait", lambda: await_here(lambda: _held(nats.url, "MESSAGE")) > 20)
+            await_here(wipe)
+            priyom.processes["router"].send_signal(signal.SIGCONT)
+            _some_are_taken(senders, 30)
+            senders.finish()
+            hold_to_account(priyom, senders)
+        _nothing_was_given_up(priyom)
+        until("the consumers are there", lambda: await_here(lambda: _consumers(nats.url)) == {"driver", "router"})
+
+
+async def _held(url: str, stream: str) -> int:
+    client = await nats_client.connect(url)
+    info = await client.jetstream().stream_info(stream)
+    await client.close()
+    return int(info.state.messages)
+
+
+async def _consumers(url: str) -> set[str]:
+    client = await nats_client.connect(url)
+    found = {info.name for info in await client.jetstream().consumers_info("MESSAGE")}
+    await client.close()
+    return found
+
+
+def test_without_a_spool_a_bus_that_is_away_is_a_451_and_an_unready_and_mail_follows_later(
+    postgres: PostgresServer, nats: NatsServer
+) -> None:
+    with cluster(nats, postgres) as priyom:
+        nats.stop(signal.SIGKILL)
+        try:
+            with Senders(priyom.smtp, mails(4), connections=1) as senders:
+                until("one is refused", lambda: any("refused" in sent.words for sent in senders.sent))
+                answer = until("it is told", lambda: _unready(priyom))
+                assert "bus" in answer["parts"]
+                nats.start()
+                senders.finish()
+        finally:
+            if nats.process is None:
+                nats.start()
+        hold_to_account(priyom, senders)
+
+
+def _unready(priyom: Cluster) -> dict[str, object] | None:
+    answer = priyom.request("GET", "/health/ready", token=False)
+    return answer.json() if answer.status == 503 else None
