@@ -59,8 +59,16 @@ def add_routes(app: web.Application, deps: Desk) -> None:
     app.on_shutdown.append(live.close_streams)
     render.install(app)
     for method, path, page in AGENT_PAGES:
-        app.router.add_route(method, path, for_agents(page))
+        _add(app, method, path, for_agents(page))
     for method, path, public in PUBLIC_PAGES:
-        app.router.add_route(method, path, for_anyone(public))
+        _add(app, method, path, for_anyone(public))
     add_api(app)
     openapi.document()
+
+
+def _add(app: web.Application, method: str, path: str, handler: Page) -> None:
+    """HEAD comes with GET, except on the live stream, which would never end."""
+    if method == "GET":
+        app.router.add_get(path, handler, allow_head=path != "/desk/events")
+    else:
+        app.router.add_route(method, path, handler)

@@ -78,7 +78,7 @@ async def _next(feed: AsyncIterator[LiveEvent]) -> LiveEvent:
     raise EndOfFeed
 
 
-class EndOfFeed(Exception):  # noqa: N818
+class EndOfFeed(Exception):
     """The feed has stopped: the gateway is going down."""
 
 

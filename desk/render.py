@@ -10,7 +10,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from desk import i18n, statics, times, words
+from desk import i18n, reasons, statics, times, words
 from desk.deps import Desk, desk_of
 from desk.session import ME, csrf_of
 from domain.errors import Fault, Invalid
@@ -36,6 +36,7 @@ def environment() -> jinja2.Environment:
         static=statics.url_for,
         number=format_number,
         words=words,
+        reasons=reasons,
         word=words.word,
         size=size,
         icon=icon,

@@ -146,7 +146,7 @@ def _sign_in_first(request: web.Request) -> web.StreamResponse:
     if request.headers.get("HX-Request"):
         return web.Response(status=401, headers={"HX-Redirect": target})
     accepted = request.headers.get(hdrs.ACCEPT, "*/*")
-    if request.method != hdrs.METH_GET or not ("text/html" in accepted or "*/*" in accepted):
+    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) or not ("text/html" in accepted or "*/*" in accepted):
         raise web.HTTPUnauthorized
     return web.Response(status=303, headers={hdrs.LOCATION: f"{target}?next={quote(request.path_qs)}"})
 

@@ -1,5 +1,6 @@
 """Times as people read them: exact in the reader's zone, relative to now, spans of business time."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -76,14 +77,17 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def due(at: datetime, now: datetime) -> str:
-    left = (at - now).total_seconds()
-    return _("in {}").format(span(left)) if left >= 0 else _("{} overdue").format(span(left))
+    return _due((at - now).total_seconds(), span)
 
 
 def due_brief(at: datetime, now: datetime) -> str:
-    left = (at - now).total_seconds()
-    words = _("in {}") if left >= 0 else _("{} overdue")
-    return words.format(one_unit(left) or _("under a minute"))
+    return _due((at - now).total_seconds(), one_unit)
+
+
+def _due(left: float, spelled: Callable[[float], str]) -> str:
+    if abs(left) < 60:
+        return _("in under a minute") if left >= 0 else _("overdue just now")
+    return (_("in {}") if left >= 0 else _("{} overdue")).format(spelled(left))
 
 
 def urgency(at: datetime, now: datetime) -> str:
@@ -101,6 +105,8 @@ def ticking_words() -> dict[str, str]:
         "min": _("min"),
         "now": _("now"),
         "moment": _("under a minute"),
+        "nearly": _("in under a minute"),
+        "past": _("overdue just now"),
         "in": _("in {}"),
         "late": _("{} overdue"),
         "just": _("just now"),

@@ -75,6 +75,9 @@ OUTCOME = {
     "suppressed": N_("suppressed"),
     "quarantined": N_("quarantined"),
 }
+FIELD = {"phone": N_("Phone number"), "consent": N_("Consent"), "subject": N_("Subject")}
+SHOWN_ELSEWHERE = frozenset({"name", "email", "locale"})
+"""Fields of a form that the requester's own lines show already."""
 OUTCOMES = {
     "new": N_("New conversation"),
     "no organisation": N_("No organisation"),
@@ -136,6 +139,27 @@ def catalog_title(policy: Policy, path: str) -> str:
 def catalog_leaf(policy: Policy, path: str) -> str:
     """The entry's own title, for narrow columns."""
     return text(policy.catalog[path].title) if path in policy.catalog else path.rpartition("/")[2]
+
+
+def fields(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Answers of a form or an IVR, as (label, value)."""
+    return [
+        (word(FIELD, key), field_value(value))
+        for key, value in given.items()
+        if key not in SHOWN_ELSEWHERE and value not in (None, "")
+    ]
+
+
+def field_value(value: Any) -> str:
+    """Nested values on one line: ``version 2026-09, at ...``; yes and no for a switch."""
+    match value:
+        case bool():
+            return _("yes") if value else _("no")
+        case dict():
+            return ", ".join(f"{key} {field_value(each)}" for key, each in value.items())
+        case list() | tuple():
+            return ", ".join(field_value(each) for each in value)
+    return str(value)
 
 
 def decided(policy: Policy, step: str, outcome: str) -> str:

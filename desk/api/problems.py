@@ -43,7 +43,7 @@ DETAIL = {
 MEDIA_TYPE = "application/problem+json"
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """Raised by API handlers: an answer with this status."""
 
     def __init__(self, status: int, detail: str = "", errors: Sequence[tuple[str, str]] = ()) -> None:

@@ -21,7 +21,8 @@ NOBODY = Scope(reader="public", lines=frozenset())
 def add_api(app: web.Application) -> None:
     for route in ROUTES:
         if route.handler is not None:
-            app.router.add_route(route.method, route.path, served(route, route.handler))
+            add = app.router.add_get if route.method == "GET" else app.router.add_post
+            add(route.path, served(route, route.handler))
     app.router.add_get("/api/v1/openapi.json", openapi.serve)
 
 

@@ -162,7 +162,8 @@ def _channels(asked: Asked) -> Sequence[str]:
 
 async def rows(request: web.Request, me: Me) -> web.Response:
     """``/desk/rows?numbers=1,2&...``: those of the tickets that the reader may see and that belong to the list asked
-    for, as table rows. With a search, membership is left to the next load: only what is shown already is renewed."""
+    for, as table rows, and how many the list has now. With a search, membership is left to the next load: only what is
+    shown already is renewed."""
     desk = desk_of(request)
     asked = read_query(request.query, me)
     try:
@@ -171,7 +172,8 @@ async def rows(request: web.Request, me: Me) -> web.Response:
         raise Invalid("numbers", "not a list of numbers") from None
     found = await desk.views.rows(me.scope, numbers)
     shown = [row for row in found if matches(row, replace(asked.wanted, q=""))]
-    return render(request, "queue/rows.html", items=shown, asked=asked, order_key=order_key, fresh=True)
+    page = await desk.views.queue(me.scope, asked.wanted, sort="newest", limit=1)
+    return render(request, "queue/rows.html", items=shown, page=page, asked=asked, order_key=order_key, fresh=True)
 
 
 async def rail_fragment(request: web.Request, me: Me) -> web.Response:

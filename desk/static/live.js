@@ -1,9 +1,17 @@
 // New and changed tickets come into the open list by themselves, without moving what is under the pointer.
 import { tick } from "./ticking.js";
 
+// The first change is fetched at once; in a flood, pages ask once a second, and for the rail every third.
+const SOON = 100;
+const PAUSE = 1000;
+const RAIL_PAUSE = 3000;
+
 const changed = new Set();
 const arrivals = new Map();
 let timer = 0;
+let fetched = -PAUSE;
+let railFetched = -RAIL_PAUSE;
+let railTimer = 0;
 
 const list = () => document.querySelector("#list[data-live]");
 const rows = () => document.getElementById("rows");
@@ -17,7 +25,7 @@ export function startLive() {
   const source = new EventSource("/desk/events");
   source.addEventListener("ticket", (event) => {
     changed.add(JSON.parse(event.data).ticket);
-    if (!timer) timer = setTimeout(fetchChanged, 120);
+    schedule();
   });
   source.addEventListener("resync", reloadList);
   addEventListener("pagehide", () => source.close());
@@ -37,12 +45,19 @@ async function fragment(url) {
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
+function schedule() {
+  if (timer || !changed.size) return;
+  timer = setTimeout(fetchChanged, Math.max(SOON, fetched + PAUSE - performance.now()));
+}
+
 async function fetchChanged() {
   timer = 0;
+  fetched = performance.now();
   const numbers = [...changed].slice(0, 50);
   numbers.forEach((number) => changed.delete(number));
-  if (changed.size) timer = setTimeout(fetchChanged, 120);
-  await Promise.all([list() && takeRows(numbers), takeRail()]);
+  schedule();
+  railTimer ||= setTimeout(takeRail, Math.max(0, railFetched + RAIL_PAUSE - performance.now()));
+  if (list()) await takeRows(numbers);
 }
 
 async function takeRows(numbers) {
@@ -50,7 +65,9 @@ async function takeRows(numbers) {
   query.delete("cursor");
   query.set("numbers", numbers.join(","));
   const page = await fragment(`/desk/rows?${query}`);
-  if (!page) return;
+  if (!page || !list()) return;
+  const total = page.getElementById("total");
+  if (total) document.getElementById("total")?.replaceWith(total);
   const found = new Map([...page.querySelectorAll("tr.row")].map((row) => [Number(row.dataset.number), row]));
   for (const number of numbers) settle(number, found.get(number));
   if (arrivals.size) busy() ? offerArrivals() : showArrivals();
@@ -95,6 +112,8 @@ function place(body, fresh) {
 }
 
 async function takeRail() {
+  railTimer = 0;
+  railFetched = performance.now();
   const rail = document.getElementById("rail");
   const page = await fragment(`/desk/rail?line=${encodeURIComponent(rail.dataset.line)}`);
   const fresh = page?.getElementById("rail");

@@ -28,7 +28,8 @@ function due(element, left, brief) {
     const use = box.querySelector("use");
     use?.setAttribute("href", use.getAttribute("href").replace(/#.*/, urgency === "late" ? "#late" : "#clock"));
   }
-  return (left >= 0 ? words.in : words.late).replace("{}", brief ? oneUnit(left) || words.moment : span(left));
+  if (Math.abs(left) < 60) return left >= 0 ? words.nearly : words.past;
+  return (left >= 0 ? words.in : words.late).replace("{}", brief ? oneUnit(left) : span(left));
 }
 
 export function tick(root = document) {
