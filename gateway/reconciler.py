@@ -7,7 +7,7 @@ heals by itself. What the ledger knows and is older than the retention is purged
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from domain.ports import Clock
 from gateway import logs, metrics
@@ -20,6 +20,7 @@ log = logs.get()
 GRACE = timedelta(seconds=20)
 RETENTION = timedelta(days=7)
 _DRIVEN_AT_ONCE = 500
+_PURGE_EVERY = timedelta(minutes=1)
 
 
 class Reconciler:
@@ -40,6 +41,7 @@ class Reconciler:
         self._grace = grace
         self._retention = retention
         self._driven: dict[str, int] = {}
+        self._purge_next = datetime.min.replace(tzinfo=UTC)
 
     async def step(self) -> int:
         """One look at the raw log; returns how many messages were driven again."""
@@ -63,7 +65,10 @@ class Reconciler:
             await self._database.books.set_floor(contiguous)
         self._note(unsettled)
         driven = await self._drive(unsettled) if unsettled and await self._quiet() else 0
-        await self._purge(state.first, contiguous)
+        now = self._clock.now()
+        if now >= self._purge_next:
+            await self._purge(state.first, contiguous)
+            self._purge_next = now + _PURGE_EVERY
         return driven
 
     async def _floor(self, first: int, last: int) -> int:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from domain.errors import Temporary
 from domain.ports import Clock
 from gateway import codec, logs, metrics
-from gateway.bus import Bus
+from gateway.bus import Bus, Outbound
 from gateway.topology import SUBJECT_BY_NAME
 from store import Database, Outgoing
 
@@ -58,15 +58,14 @@ class Relay:
 
 async def send(bus: Bus, database: Database, rows: Sequence[Outgoing], *, way: str) -> None:
     """Publishes the rows in order of their subjects' streams and forgets them once all are acknowledged."""
-    await asyncio.gather(*(_publish(bus, row) for row in rows))
+    await bus.publish_many([_outbound(row) for row in rows])
     await database.outbox.sent([row.id for row in rows])
     metrics.RELAYED.labels(way=way).inc(len(rows))
 
 
-async def _publish(bus: Bus, row: Outgoing) -> None:
-    payload = codec.FactPayload(id=row.id, fact=row.fact, data=row.data)
-    envelope = row.data.get("envelope")
-    await bus.publish(SUBJECT_BY_NAME[row.fact], codec.encode(payload), msg_id=row.id, envelope=envelope)
+def _outbound(row: Outgoing) -> Outbound:
+    payload = codec.encode(codec.FactPayload(id=row.id, fact=row.fact, data=row.data))
+    return Outbound(SUBJECT_BY_NAME[row.fact], payload, row.id, row.data.get("envelope"))
 
 
 async def sweep(bus: Bus, database: Database, clock: Clock) -> int:

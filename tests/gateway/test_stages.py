@@ -144,7 +144,7 @@ async def test_facts_of_a_commit_are_on_the_bus_at_once_and_the_outbox_is_empty(
 async def test_what_a_killed_process_left_is_swept_and_never_doubled(bus: Bus, database: Database) -> None:
     await open_tickets(database.store, [message()])
     rows = await database.outbox.left(NOON + timedelta(days=1), 10)
-    await asyncio.gather(*(relay._publish(bus, row) for row in rows))  # killed between sending and forgetting
+    await bus.publish_many([relay._outbound(row) for row in rows])  # killed between sending and forgetting
     assert await relay.sweep(bus, database, SystemClock()) == 2
     assert await relay.sweep(bus, database, SystemClock()) == 0
     assert (await bus.stream_state(TICKET)).messages == 2
