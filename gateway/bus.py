@@ -5,8 +5,6 @@ Only this package imports nats. Every failure to reach the bus is ``Unavailable(
 
 import asyncio
 import contextlib
-import itertools
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +15,14 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import APIError, NotFoundError
 from nats.js.errors import Error as JetStreamError
 
-from domain.errors import Permanent, Unavailable
+from domain.errors import Unavailable
 from gateway import logs
+from gateway.bus_faults import faults, present
+from gateway.publishing import Batches, Outbound, Published
+from gateway.pull import Pull
 from gateway.topology import (
     AGAIN_HEADER,
     CONSUMERS,
@@ -45,14 +46,6 @@ _CONNECTION: dict[str, Any] = {
     "max_outstanding_pings": 2,
     "pending_size": 64 * 1024 * 1024,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """The bus's acknowledgement. ``duplicate``: it had this id already within its window, and kept the first."""
-
-    sequence: int
-    duplicate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,82 +81,6 @@ class Trace:
     """It came through a spool: its first publishing may have reached the bus all the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """One message of a batch to publish."""
-
-    subject: str
-    payload: bytes
-    msg_id: str
-    envelope: str | None = None
-
-
-class _Batches:
-    """Publishing in batches: one inbox for all acknowledgements, one future for a batch."""
-
-    def __init__(self) -> None:
-        self._inbox: str | None = None
-        self._waiting: dict[str, tuple[_Batch, int]] = {}
-        self._numbers = itertools.count()
-
-    async def publish(self, client: Client, items: Sequence[Outbound], timeout: float) -> Sequence[Published]:
-        with _faults():
-            if self._inbox is None:
-                self._inbox = client.new_inbox()
-                await client.subscribe(f"{self._inbox}.*", cb=self._acknowledged)
-            batch = _Batch(len(items))
-            replies = [f"{self._inbox}.{next(self._numbers)}" for _ in items]
-            self._waiting |= {reply: (batch, place) for place, reply in enumerate(replies)}
-            try:
-                for reply, item in zip(replies, items, strict=True):
-                    headers = {MSG_ID: item.msg_id}
-                    if item.envelope is not None:
-                        headers[ENVELOPE_HEADER] = item.envelope
-                    await client.publish(item.subject, item.payload, reply=reply, headers=headers)
-                async with asyncio.timeout(timeout):
-                    await batch.done
-            finally:
-                for reply in replies:
-                    self._waiting.pop(reply, None)
-            return batch.published()
-
-    async def _acknowledged(self, message: Msg) -> None:
-        waiting = self._waiting.pop(message.subject, None)
-        if waiting is not None:
-            batch, place = waiting
-            batch.take(place, message)
-
-
-class _Batch:
-    def __init__(self, size: int) -> None:
-        self._answers: list[bytes | None] = [None] * size
-        self._missing = size
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def take(self, place: int, message: Msg) -> None:
-        if message.headers is not None and message.headers.get("Status") == "503":
-            self._fail(NoStreamResponseError())
-            return
-        self._answers[place] = message.data
-        self._missing -= 1
-        if self._missing == 0 and not self.done.done():
-            self.done.set_result(None)
-
-    def _fail(self, error: Exception) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
-
-    def published(self) -> Sequence[Published]:
-        """Raises the first refusal."""
-        found = []
-        for answer in self._answers:
-            acknowledged = json.loads(answer or b"{}")
-            if "error" in acknowledged:
-                raise APIError.from_error(acknowledged["error"])
-            found.append(Published(sequence=acknowledged["seq"], duplicate=bool(acknowledged.get("duplicate", False))))
-        return found
-
-
 class Bus:
     """One connection a process. ``open`` connects (and keeps reconnecting for ever after); ``close`` flushes."""
 
@@ -176,7 +93,7 @@ class Bus:
         self._stream = self._client.jetstream()
         self._reconnected: list[Callable[[], None]] = []
         self._closing = False
-        self._batches = _Batches()
+        self._batches = Batches()
 
     @property
     def connected(self) -> bool:
@@ -231,7 +148,7 @@ class Bus:
 
     async def ensure_topology(self) -> None:
         """Makes or updates every stream and durable consumer. A consumer that is there keeps its place."""
-        with _faults():
+        with faults():
             for spec in STREAMS:
                 await self._ensure_stream(spec)
             for consumer in CONSUMERS:
@@ -252,7 +169,7 @@ class Bus:
 
     async def _has(self, asking: Awaitable[object]) -> bool:
         try:
-            with _faults():
+            with faults():
                 await asking
         except NotFoundError:
             return False
@@ -311,7 +228,7 @@ class Bus:
             headers[ENVELOPE_HEADER] = envelope
         if again:
             headers[AGAIN_HEADER] = "1"
-        with _faults():
+        with faults():
             ack = await self._jetstream.publish(subject, payload, timeout=timeout, headers=headers)
         return Published(sequence=ack.seq, duplicate=bool(ack.duplicate))
 
@@ -324,12 +241,12 @@ class Bus:
 
     async def announce(self, subject: str, payload: bytes = b"") -> None:
         """A core message: whoever listens now hears it, nobody later."""
-        with _faults():
+        with faults():
             await self._connected.publish(subject, payload)
 
     async def listen(self, subject: str) -> AsyncIterator[Msg]:
         """Core messages of ``subject`` until cancelled."""
-        with _faults():
+        with faults():
             subscription = await self._connected.subscribe(subject)
         try:
             async for message in subscription.messages:
@@ -341,13 +258,13 @@ class Bus:
     # -- looking
 
     async def consumer_state(self, spec: ConsumerSpec) -> ConsumerState:
-        with _faults(), _present(spec.durable):
+        with faults(), present(spec.durable):
             info = await self._jetstream.consumer_info(spec.stream, spec.durable)
         floor = info.ack_floor.stream_seq if info.ack_floor else 0
         return ConsumerState(pending=info.num_pending or 0, unacknowledged=info.num_ack_pending or 0, floor=floor or 0)
 
     async def stream_state(self, spec: StreamSpec) -> StreamState:
-        with _faults(), _present(spec.name):
+        with faults(), present(spec.name):
             info = await self._jetstream.stream_info(spec.name, subjects_filter=">")
         state = info.state
         return StreamState(
@@ -361,7 +278,7 @@ class Bus:
     async def read(self, spec: StreamSpec, sequence: int) -> bytes | None:
         """The payload of one stored message, or None if it is gone."""
         try:
-            with _faults():
+            with faults():
                 found = await self._jetstream.get_msg(spec.name, seq=sequence)
         except NotFoundError:
             return None
@@ -369,11 +286,11 @@ class Bus:
 
     async def purge_below(self, spec: StreamSpec, sequence: int) -> None:
         """Removes every message of the stream whose sequence is lower."""
-        with _faults():
+        with faults():
             await self._jetstream.purge_stream(spec.name, seq=sequence)
 
     async def remove(self, spec: StreamSpec, sequence: int) -> None:
-        with contextlib.suppress(NotFoundError), _faults():
+        with contextlib.suppress(NotFoundError), faults():
             await self._jetstream.delete_msg(spec.name, sequence)
 
     async def traces(self, spec: StreamSpec, start: int, until: int) -> AsyncIterator[Sequence[Trace]]:
@@ -388,13 +305,13 @@ class Bus:
             inactive_threshold=30,
             mem_storage=True,
         )
-        with _faults():
+        with faults():
             info = await self._jetstream.add_consumer(spec.name, config)
             subscription = await self._jetstream.pull_subscribe_bind(consumer=info.name, stream=spec.name)
         try:
             reached = start - 1
             while reached < until:
-                with _faults():
+                with faults():
                     batch = await _fetched(subscription)
                 if not batch:
                     return
@@ -414,7 +331,7 @@ class Bus:
 
     async def key_value(self, bucket: str, *, ttl: float) -> Any:
         """A key-value bucket, made if need be."""
-        with _faults():
+        with faults():
             config = api.KeyValueConfig(bucket=bucket, ttl=ttl, replicas=self._replicas)
             return await self._jetstream.create_key_value(config)
 
@@ -435,96 +352,6 @@ def _trace(message: Msg) -> Trace:
         at=metadata.timestamp,
         again=AGAIN_HEADER in (message.headers or {}),
     )
-
-
-class Pull:
-    """Messages of a durable consumer as they come: an open request for a batch is always waiting at the server, so that
-    a lone message is handled at once and a backlog in full batches."""
-
-    def __init__(self, client: Client, spec: ConsumerSpec, reconnected: list[Callable[[], None]]) -> None:
-        self._client = client
-        self._spec = spec
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.durable}"
-        self._queue: asyncio.Queue[Msg] = asyncio.Queue()
-        self._wanted = 0
-        self._asked_at = 0.0
-        self._subscription: Any = None
-        self._reconnected = reconnected
-
-    async def __aenter__(self) -> "Pull":
-        with _faults():
-            self._inbox = self._client.new_inbox()
-            self._subscription = await self._client.subscribe(self._inbox, cb=self._receive)
-        self._reconnected.append(self._forget)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._reconnected.remove(self._forget)
-        with contextlib.suppress(nats.errors.Error):
-            await self._subscription.unsubscribe()
-
-    def _forget(self) -> None:
-        self._wanted = 0
-
-    async def _receive(self, message: Msg) -> None:
-        if message.reply:
-            self._wanted -= 1
-            self._queue.put_nowait(message)
-        else:  # a status: 404 nothing there, 408 the request ended, 409 the consumer or its limits changed
-            self._wanted = 0
-
-    async def _ask(self) -> None:
-        now = asyncio.get_running_loop().time()
-        stale = now - self._asked_at > _PULL_EXPIRES + 1
-        if (self._wanted > 0 and not stale) or not self._client.is_connected:
-            return
-        self._wanted = self._spec.batch
-        self._asked_at = now
-        request = {"batch": self._spec.batch, "expires": int(_PULL_EXPIRES * 1e9)}
-        with contextlib.suppress(nats.errors.Error):
-            await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox)
-
-    async def take(self, timeout: float = 1.0) -> list[Msg]:
-        """What is there, at most a batch; waits up to ``timeout`` seconds for the first. May be empty."""
-        if self._queue.empty():
-            await self._ask()
-            try:
-                async with asyncio.timeout(timeout):
-                    first = await self._queue.get()
-            except TimeoutError:
-                return []
-        else:
-            first = self._queue.get_nowait()
-        taken = [first]
-        while len(taken) < self._spec.batch and not self._queue.empty():
-            taken.append(self._queue.get_nowait())
-        await self._ask()
-        return taken
-
-
-@contextlib.contextmanager
-def _present(name: str):  # type: ignore[no-untyped-def]
-    """What the topology declares is missing only until it is mended."""
-    try:
-        yield
-    except NotFoundError as error:
-        raise Unavailable("bus", reason=f"bus: {name} is missing") from error
-
-
-@contextlib.contextmanager
-def _faults():  # type: ignore[no-untyped-def]
-    try:
-        yield
-    except NotFoundError:
-        raise
-    except APIError as error:
-        if error.err_code == _TOO_LARGE:
-            raise Permanent("The message is too large", reason="bus: message too large") from error
-        raise Unavailable("bus", reason=f"bus: {error.err_code} {error.description}") from error
-    except nats.errors.MaxPayloadError as error:
-        raise Permanent("The message is too large", reason="bus: payload over the server's limit") from error
-    except (nats.errors.Error, JetStreamError, ServiceUnavailableError, TimeoutError, OSError) as error:
-        raise Unavailable("bus", reason=f"bus: {type(error).__name__}") from error
 
 
 async def _on_error(error: Exception) -> None:

@@ -13,9 +13,10 @@ from domain.ids import BlobKey
 from domain.message import RELEASED, Envelope, Message, Normalized
 from domain.ports import Blobs
 from gateway import codec
-from gateway.bus import Bus, Outbound
+from gateway.bus import Bus
 from gateway.consumer import Answer, Delivery
 from gateway.parsing import Parser
+from gateway.publishing import Outbound
 from gateway.topology import message_subject
 
 _CLAIM_OVER = 700_000

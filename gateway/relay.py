@@ -12,7 +12,8 @@ from datetime import timedelta
 from domain.errors import Temporary
 from domain.ports import Clock
 from gateway import codec, logs, metrics
-from gateway.bus import Bus, Outbound
+from gateway.bus import Bus
+from gateway.publishing import Outbound
 from gateway.topology import SUBJECT_BY_NAME
 from store import Database, Outgoing
 

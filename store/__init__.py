@@ -12,7 +12,7 @@ from store.engine import Engines, faults
 from store.outbox import SqlOutbox
 from store.people import SqlPeople
 from store.revisions import Revision, SqlRevisions
-from store.save import Outgoing
+from store.rows import Outgoing
 from store.uow import SqlStore
 from store.uploads import SqlUploads
 from store.views.read import SqlViews

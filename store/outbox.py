@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from store.engine import Engines, faults
-from store.save import Outgoing, outbox
+from store.rows import Outgoing
+from store.save import outbox
 from store.writer import Turn, Writer
 
 

@@ -12,7 +12,8 @@ from domain.message import Message
 from domain.ports import Ids, Recollection
 from store.engine import Engines, faults
 from store.recall import recall
-from store.save import Outgoing, save
+from store.rows import Outgoing
+from store.save import save
 from store.writer import Turn, Writer
 
 
