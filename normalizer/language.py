@@ -14,8 +14,8 @@ _LEAST = 12
 """Letters below which a language is not told."""
 
 _NOT_PROSE = re.compile(r"https?://\S+|\S+@\S+|[\d_#*=<>|/\\-]+")
-_CYRILLIC = re.compile(r"[Ѐ-ӿ]")
-_OTHER_CYRILLIC = re.compile(r"[іїєґўјљњћђџѓќѕәғқңөұүһІЇЄҐЎЈЉЊЋЂЏЃЌЅӘҒҚҢӨҰҮҺ]")
+_CYRILLIC = re.compile(r"[Ѐ-ӿ]+")
+_OTHER_CYRILLIC = re.compile(r"[іїєґўјљњћђџѓќѕәғқңөұүһІЇЄҐЎЈЉЊЋЂЏЃЌЅӘҒҚҢӨҰҮҺ]+")
 _RUSSIAN = re.compile(r"[ыэёЫЭЁ]")
 _SHORT = 60
 """Cyrillic letters up to which Russian is assumed unless a letter tells of another language: too few to weigh words."""
@@ -26,7 +26,7 @@ def tell(text: str) -> str | None:
     """The ISO 639-1 code, or None if there is too little to tell by."""
     sample = text[:_SAMPLE]
     if not sample.isascii():
-        cyrillic = len(_CYRILLIC.findall(sample))
+        cyrillic = sum(map(len, _CYRILLIC.findall(sample)))
         if cyrillic * 2 > len(sample) - sample.count(" ") - sample.count("\n"):
             if cyrillic < _LEAST:
                 return None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, literal_column, select, tuple_, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -117,7 +117,9 @@ async def _claim_conversations(connection: AsyncConnection, effects: Sequence[Ef
     if not rows:
         return
     statement = insert(connection, conversations)
-    closed = select(~tickets.c.open).where(tickets.c.number == conversations.c.number).scalar_subquery()
+    # The row that stands there already, named as text: as a column the subquery would join the whole table to itself.
+    standing: Any = literal_column("conversations.number")
+    closed = select(~tickets.c.open).where(tickets.c.number == standing).scalar_subquery()
     statement = statement.on_conflict_do_update(
         index_elements=["handle"], set_={"number": statement.excluded.number, "at": statement.excluded.at}, where=closed
     )

@@ -7,7 +7,6 @@ their own, so that no query of another audience can ever touch them.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import Stemmer
 from sqlalchemy import text
@@ -17,13 +16,13 @@ _WORD = re.compile(r"[^\W_]+")
 _CYRILLIC = re.compile(r"[а-яё]")
 _MAX_TOKENS = 4_000
 _MAX_TOKEN = 64
+_REMEMBERED = 200_000
 _MAX_TSVECTOR_BYTES = 500_000
 
 _russian = Stemmer.Stemmer("russian", 0)
 _english = Stemmer.Stemmer("english", 0)
 
 
-@lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """One lower-case word to its stem; digits and other scripts are left as they are."""
     folded = word.replace("ё", "е")
@@ -32,16 +31,23 @@ def stem(word: str) -> str:
     return str(_english.stemWord(folded)) if folded.isascii() and not folded.isdigit() else folded
 
 
+class _Stems(dict[str, str]):
+    """Words that were stemmed before: looking up is all that most words cost. Forgets all when it grows too large."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        found = self[word] = stem(word) if len(word) <= _MAX_TOKEN else ""
+        return found
+
+
+_stems = _Stems()
+
+
 def tokens(source: str) -> list[str]:
     """Stemmed words in order, at most 4,000; a word longer than 64 characters is not one."""
-    found = []
-    for match in _WORD.finditer(source.lower()):
-        word = match[0]
-        if len(word) <= _MAX_TOKEN:
-            found.append(stem(word))
-            if len(found) == _MAX_TOKENS:
-                break
-    return found
+    words = _WORD.findall(source.lower())
+    return list(filter(None, map(_stems.__getitem__, words[:_MAX_TOKENS])))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

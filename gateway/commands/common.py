@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid input.
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import structlog
 import typer
 
+from config.problems import PolicyInvalid, Problem
 from domain.errors import Conflict, Fault, Invalid, NotFound, Permanent
 from gateway import logs
 from gateway import settings as settings_module
@@ -45,6 +46,12 @@ def fail(text: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def show_problems(problems: Iterable[Problem]) -> None:
+    """A line each, as compilers write them: file, line, key, what is wrong."""
+    for p in problems:
+        typer.echo(f"{p.file}:{p.line}: {p.key}: {p.message}" if p.key else f"{p.file}:{p.line}: {p.message}", err=True)
+
+
 def load(**given: Any) -> Settings:
     """Settings, or exit 2 with each wrong one named."""
     try:
@@ -69,6 +76,9 @@ def perform(work: Callable[[], Awaitable[None]]) -> None:
         fault = first_fault(error)
         if not isinstance(fault, Fault):
             raise
+        if isinstance(fault, PolicyInvalid):
+            show_problems(fault.problems)
+            raise typer.Exit(INVALID) from None
         text = fault.public if isinstance(fault, (Permanent, Conflict, NotFound)) else fault.reason
         fail(text, INVALID if isinstance(fault, Invalid) else FAILED)
 

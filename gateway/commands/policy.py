@@ -1,17 +1,16 @@
 """``priyom policy``: check a folder, apply it as the next revision."""
 
 import asyncio
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from config.loader import SAMPLE, check, load_folder
-from config.problems import PolicyInvalid, Problem
+from config.problems import PolicyInvalid
 from domain.errors import Temporary
 from gateway.bus import Bus
-from gateway.commands.common import INVALID, AsJson, DataDir, database_of, load, perform, say, say_json
+from gateway.commands.common import INVALID, AsJson, DataDir, database_of, load, perform, say, say_json, show_problems
 from gateway.policies import apply as apply_policy
 from gateway.policies import differs
 from gateway.settings import Settings
@@ -21,12 +20,6 @@ from gateway.wiring import bus_url
 policy = typer.Typer(help="The policy: lines, catalog, kinds, plans, calendars, rules.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder of policy files.", show_default="the sample policy")]
-
-
-def show_problems(problems: Iterable[Problem]) -> None:
-    """A line each, as compilers write them: file, line, key, what is wrong."""
-    for p in problems:
-        typer.echo(f"{p.file}:{p.line}: {p.key}: {p.message}" if p.key else f"{p.file}:{p.line}: {p.message}", err=True)
 
 
 @policy.command("check")
@@ -73,11 +66,7 @@ def apply_folder(
                     await bus.close()
             say(f"revision {number} applied")
 
-    try:
-        perform(work)
-    except PolicyInvalid as error:
-        show_problems(error.problems)
-        raise typer.Exit(INVALID) from None
+    perform(work)
 
 
 async def _bus(settings: Settings) -> Bus | None:

@@ -10,8 +10,7 @@ from config.loader import SAMPLE, compile_policy, load_folder
 from config.problems import PolicyInvalid
 from domain.errors import Fault
 from gateway import logs, process
-from gateway.commands.common import FAILED, INVALID, DataDir, fail, load, perform, say
-from gateway.commands.policy import show_problems
+from gateway.commands.common import FAILED, INVALID, DataDir, fail, load, perform, say, show_problems
 from gateway.roles import ROLES
 from gateway.supervisor import Supervisor
 from gateway.system import SystemClock, UlidIds

@@ -7,6 +7,7 @@ message can be flagged ``charset_guessed``.
 
 import codecs
 import re
+from collections import Counter
 from functools import lru_cache
 
 from charset_normalizer import from_bytes
@@ -74,7 +75,7 @@ _SAMPLE = 600
 _COMMON = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё"
 _WEIGHT = {letter: 1.0 - rank * 0.02 for rank, letter in enumerate(_COMMON)}
 _CAPITALS = {letter.upper(): 0.25 for letter in _COMMON}
-_HIGH = re.compile(r"[^\x00-\x7f]")
+_HIGH = re.compile(r"[^\x00-\x7f]+")
 _HIGH_BYTES = re.compile(rb"[\x80-\xff]+")
 _MIXED = re.compile(r"[а-яё][А-ЯЁ]|[A-Za-z][^\x00-\x7f]|[^\x00-\x7f][A-Za-z]")
 """A capital inside a word, or a letter of another alphabet: the charset is another one."""
@@ -160,10 +161,10 @@ def _doubt(data: bytes, codec: str, text: str) -> tuple[str, bool]:
 
 def cyrillic_score(text: str) -> float:
     """How much the characters above ASCII look like Russian: 0 for noise, about 0.85 for prose."""
-    high = _HIGH.findall(text)
+    high = "".join(_HIGH.findall(text))
     if not high:
         return 0.0
-    total = sum(_WEIGHT.get(char) or _CAPITALS.get(char, -0.5) for char in high)
+    total = sum((_WEIGHT.get(char) or _CAPITALS.get(char, -0.5)) * count for char, count in Counter(high).items())
     return (total - len(_MIXED.findall(text))) / len(high)
 
 
