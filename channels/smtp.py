@@ -141,7 +141,7 @@ class Handler:
             return _STOPPING
         if self._door.slow(_peer(session)):
             return _SLOW_DOWN
-        envelope.mail_from = "" if address == "<>" else address
+        envelope.mail_from = address  # "<>" for the null sender: aiosmtpd takes an empty one for none at all
         envelope.mail_options.extend(options)
         return "250 2.1.0 Sender ok"
 
@@ -166,7 +166,7 @@ class Handler:
     async def _store(self, session: Session, envelope: Envelope) -> str:
         content = envelope.original_content or b""
         meta = {
-            "mail_from": envelope.mail_from or "",
+            "mail_from": "" if envelope.mail_from == "<>" else envelope.mail_from or "",
             "rcpt_tos": [str(r) for r in envelope.rcpt_tos],
             "peer": _peer(session),
             "helo": session.host_name or "",
