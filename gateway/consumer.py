@@ -23,6 +23,7 @@ from nats.aio.msg import Msg
 from domain.errors import Fault, Permanent, Unavailable
 from gateway import codec, logs, metrics
 from gateway.bus import Bus
+from gateway.pull import Pull
 from gateway.topology import (
     ENVELOPE_HEADER,
     MOST_DELIVERIES,
@@ -63,11 +64,15 @@ class Consumer:
         self._stage = spec.durable
 
     async def run(self, stop: asyncio.Event) -> None:
-        async with self._bus.pull(self._spec) as pull:
-            while not stop.is_set():
-                taken = await pull.take()
-                if taken:
-                    await self._handle(taken, stop)
+        async with self._bus.pull(self._spec) as pull, asyncio.TaskGroup() as group:
+            for _ in range(self._spec.at_once):
+                group.create_task(self._work(pull, stop))
+
+    async def _work(self, pull: Pull, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            taken = await pull.take()
+            if taken:
+                await self._handle(taken, stop)
 
     async def _handle(self, taken: Sequence[Msg], stop: asyncio.Event) -> None:
         started = asyncio.get_running_loop().time()

@@ -17,7 +17,7 @@ from gateway.bus import Bus
 from gateway.consumer import Answer, Delivery
 from gateway.parsing import Parser
 from gateway.publishing import Outbound
-from gateway.topology import message_subject
+from gateway.topology import is_drive, message_subject
 
 _CLAIM_OVER = 700_000
 """Bytes of a message payload above which the blobs carry it: below every server's default limit of 1 MB."""
@@ -37,8 +37,8 @@ class Normalizing:
             if not isinstance(result, Fault):
                 contents |= result.contents
         await self._blobs.put_many(contents)
-        done = [result.message for result in results if not isinstance(result, Fault)]
-        await self._bus.publish_many([await self._outbound(message) for message in done])
+        done = [(d, r.message) for d, r in zip(deliveries, results, strict=True) if not isinstance(r, Fault)]
+        await self._bus.publish_many([await self._outbound(delivery, message) for delivery, message in done])
         return [result if isinstance(result, Fault) else None for result in results]
 
     async def _normalized(self, delivery: Delivery) -> Normalized | Fault:
@@ -61,11 +61,12 @@ class Normalizing:
         except NotFound as fault:
             raise Permanent("The message's bytes are gone", reason="the envelope's blob is absent") from fault
 
-    async def _outbound(self, message: Message) -> Outbound:
+    async def _outbound(self, delivery: Delivery, message: Message) -> Outbound:
+        """What is driven again has an id of its own: the bus may remember the first one's, and not have the message."""
         payload = codec.encode(codec.MessagePayload(message=message))
         if len(payload) > _CLAIM_OVER:
             blob = await self._blobs.put(payload)
             payload = codec.encode(codec.MessageClaim(blob=blob))
         subject = message_subject(message.channel)
-        again = ":released" if RELEASED in message.flags else ""
+        again = f":{delivery.sequence}" if is_drive(delivery.subject) else ""
         return Outbound(subject, payload, f"{subject}:{message.envelope_id}{again}", message.envelope_id)

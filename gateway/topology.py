@@ -37,12 +37,14 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumerSpec:
-    """``batch``: how many messages one handling takes at most."""
+    """``batch``: how many messages one handling takes at most; ``at_once``: how many handlings may overlap in a process
+    (one waits for its disk while another computes)."""
 
     stream: str
     durable: str
     filter: str
     batch: int
+    at_once: int = 1
     ack_wait: float = 30.0
     max_ack_pending: int = 2_000
 
@@ -54,9 +56,9 @@ REPLY = StreamSpec(name="REPLY", subjects=("reply.*",), durable=True)
 DEAD = StreamSpec(name="DEAD", subjects=("dead.>",), durable=True)
 STREAMS: tuple[StreamSpec, ...] = (INTAKE, MESSAGE, TICKET, REPLY, DEAD)
 
-NORMALIZER = ConsumerSpec(stream="INTAKE", durable="normalizer", filter="intake.*", batch=64)
+NORMALIZER = ConsumerSpec(stream="INTAKE", durable="normalizer", filter="intake.*", batch=64, at_once=2)
 DRIVER = ConsumerSpec(stream="MESSAGE", durable="driver", filter="drive.*", batch=16)
-ROUTER = ConsumerSpec(stream="MESSAGE", durable="router", filter="message.*", batch=128)
+ROUTER = ConsumerSpec(stream="MESSAGE", durable="router", filter="message.*", batch=200)
 KEEPER = ConsumerSpec(stream="DEAD", durable="keeper", filter="dead.>", batch=32)
 CONSUMERS: tuple[ConsumerSpec, ...] = (NORMALIZER, DRIVER, ROUTER, KEEPER)
 
@@ -89,6 +91,10 @@ def message_subject(channel: str) -> str:
 
 def drive_subject(channel: str) -> str:
     return f"drive.{channel}"
+
+
+def is_drive(subject: str) -> bool:
+    return subject.startswith("drive.")
 
 
 def dead_subject(origin: str) -> str:

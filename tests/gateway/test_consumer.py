@@ -189,5 +189,55 @@ async def test_long_work_is_not_given_to_somebody_else(bus: Bus, stop: asyncio.E
     assert handled == [1]
 
 
+async def test_a_backlog_that_waits_behind_a_long_pause_spends_no_attempts(bus: Bus, stop: asyncio.Event) -> None:
+    """Regression: what had been fetched and waited in the process was redelivered all through an outage."""
+    short = ConsumerSpec(stream="MESSAGE", durable="router", filter="message.*", batch=2, ack_wait=1.0)
+    await bus._ensure_consumer(short)
+    attempts: list[int] = []
+    back = asyncio.Event()
+
+    async def handle(deliveries: Sequence[Delivery]) -> Sequence[Answer]:
+        attempts.extend(d.attempt for d in deliveries)
+        await back.wait()
+        return [None] * len(deliveries)
+
+    await publish(bus, *(b"%d" % n for n in range(8)))
+    async with running(Consumer(bus, short, handle).run(stop), stop):
+        await asyncio.sleep(3.5)
+        back.set()
+        await until(lambda: settled(bus))
+    assert attempts == [1] * 8
+
+
+async def test_what_was_fetched_and_not_begun_is_given_back_at_once(bus: Bus, stop: asyncio.Event) -> None:
+    async with bus.pull(SPEC) as pull:
+        await publish(bus, b"1", b"2", b"3")
+        await pull._ask()
+        await until(lambda: len(pull._waiting) == 3)
+    recorder = Recorder()
+    async with running(Consumer(bus, SPEC, recorder.handle).run(stop), stop):
+        await until(lambda: settled(bus), within=10)
+    assert sorted(recorder.seen) == [b"1", b"2", b"3"]
+
+
+async def test_handlings_overlap_where_the_topology_says_so(bus: Bus, stop: asyncio.Event) -> None:
+    both = ConsumerSpec(stream="MESSAGE", durable="router", filter="message.*", batch=1, at_once=2)
+    inside = 0
+    met = asyncio.Event()
+
+    async def handle(deliveries: Sequence[Delivery]) -> Sequence[Answer]:
+        nonlocal inside
+        inside += 1
+        if inside == 2:
+            met.set()
+        await met.wait()
+        return [None] * len(deliveries)
+
+    await publish(bus, b"1", b"2")
+    async with running(Consumer(bus, both, handle).run(stop), stop):
+        await asyncio.wait_for(met.wait(), 10)
+        await until(lambda: settled(bus))
+
+
 def test_each_rung_of_the_ladder_is_longer_than_the_last() -> None:
     assert list(topology.RETRY_LADDER) == sorted(set(topology.RETRY_LADDER))
