@@ -88,8 +88,8 @@ class Pull:
             await self._client.publish(self._subject, json.dumps(request).encode(), reply=self._inbox)
 
     async def take(self, timeout: float = 1.0) -> list[Msg]:
-        """What is there, at most a batch; waits up to ``timeout`` seconds for the first. May be empty, also where several
-        wait at once and another one was quicker."""
+        """What is there, at most a batch; waits up to ``timeout`` seconds for the first. May be empty, also where
+        several wait at once and another one was quicker."""
         if not self._waiting:
             await self._ask()
             self._arrived.clear()

@@ -28,7 +28,7 @@ QUIET = (
 )  # fmt: skip
 DESKTOP, PHONE = (1440, 900), (390, 844)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on this machine: apt-get install chromium")
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 @dataclass
