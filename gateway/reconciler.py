@@ -20,6 +20,7 @@ log = logs.get()
 GRACE = timedelta(seconds=20)
 RETENTION = timedelta(days=7)
 _DRIVEN_AT_ONCE = 500
+_PATIENCE = 15
 _PURGE_EVERY = timedelta(minutes=1)
 
 
@@ -64,7 +65,7 @@ class Reconciler:
         if contiguous > floor:
             await self._database.books.set_floor(contiguous)
         self._note(unsettled)
-        driven = await self._drive(unsettled) if unsettled and await self._quiet() else 0
+        driven = await self._drive(unsettled) if unsettled else 0
         now = self._clock.now()
         if now >= self._purge_next:
             await self._purge(state.first, contiguous)
@@ -110,7 +111,10 @@ class Reconciler:
         self._driven = {name: times for name, times in self._driven.items() if name in names}
 
     async def _drive(self, unsettled: Sequence[Trace]) -> int:
-        before = self._clock.now() - self._grace
+        """Where nothing is under way, after the grace time; where there is always something, after fifteen of them:
+        one driven too early is settled once all the same."""
+        patience = self._grace if await self._quiet() else self._grace * _PATIENCE
+        before = self._clock.now() - patience
         count = 0
         for trace in unsettled:
             name = envelope_of(INTAKE, trace)

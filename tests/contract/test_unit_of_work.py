@@ -96,6 +96,20 @@ async def test_an_appended_message_moves_the_status_and_claims_its_handles(store
     assert known.tickets[number].status is Status.IN_PROGRESS
 
 
+async def test_a_mail_joins_its_conversation_while_many_others_stand(store: Any) -> None:
+    """Regression: the check of the ticket that holds a handle looked at every conversation there was."""
+    await open_tickets(store, [message(conversation=(f"other-{n}",)) for n in range(5)])
+    await open_tickets(store, [message(conversation=(f"closed-{n}",)) for n in range(3)], status=Status.CLOSED)
+    (number,) = await open_tickets(store, [message(conversation=("mine",))])
+    answer = message(conversation=("answer", "mine"))
+    async with store.begin() as uow:
+        author = (await uow.recall([answer], NOON)).identities["email", answer.sender.address].id
+        await uow.save([appended(number, author, answer)], NOON)
+    async with store.begin() as uow:
+        known = await uow.recall([message(conversation=("answer", "mine", "other-1", "closed-2"))], NOON)
+    assert known.conversations == {"answer": number, "mine": number, "other-1": 2, "closed-2": 8}
+
+
 async def test_an_open_tickets_conversation_is_not_taken_by_another_ticket(store: Any) -> None:
     mail = message(conversation=("shared",))
     (number,) = await open_tickets(store, [mail])

@@ -82,6 +82,16 @@ async def test_what_is_fresh_or_not_yet_normalized_is_left_alone(
     assert (await bus.consumer_state(DRIVER)).pending == 0
 
 
+async def test_under_unbroken_load_what_was_lost_waits_longer_but_not_for_ever(
+    bus: Bus, database: Database, blobs: FileBlobs
+) -> None:
+    await accept(bus, blobs, 1)
+    await acknowledge_all(bus)
+    await bus.publish("message.email", b"something always waits for the router", msg_id="busy")
+    assert await reconciler(bus, database, timedelta(minutes=1)).step() == 0
+    assert await reconciler(bus, database, timedelta(minutes=10)).step() == 1
+
+
 async def test_the_floor_follows_what_is_settled_without_a_gap(bus: Bus, database: Database, blobs: FileBlobs) -> None:
     envelopes = await accept(bus, blobs, 4)
     await acknowledge_all(bus)

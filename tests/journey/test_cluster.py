@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from tests.journey.cluster import Cluster, cluster
-from tests.journey.senders import Senders, hold_to_account, mails
+from tests.journey.senders import Senders, endless, hold_to_account, mails
 from tests.journey.system import until
 from tests.servers import NatsServer, PostgresServer
 
@@ -61,7 +61,7 @@ def test_two_routers_and_two_normalizers_of_the_procfile_make_each_mail_one_tick
 
 
 def test_a_rolling_restart_of_every_role_under_load_loses_nothing(nats: NatsServer, postgres: PostgresServer) -> None:
-    with cluster(nats, postgres) as priyom, Senders(priyom.smtp, mails(100_000), rate=40) as senders:
+    with cluster(nats, postgres) as priyom, Senders(priyom.smtp, endless(), rate=40) as senders:
         for role in ("smtp", "normalizer", "router", "timekeeper", "web"):
             before = len(senders.acknowledged)
             assert priyom.stop(role) == 0, priyom.logs()

@@ -1,11 +1,9 @@
 """What SMTP and LMTP say to whom, over the wire."""
 
 import asyncio
-import shutil
 import smtplib
+import socket
 import ssl
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,28 +16,9 @@ from domain.ports import Draft
 from gateway import logs
 from gateway.system import SystemClock
 from tests.journey.conversation import conversation, send
-from tests.journey.instance import Instance, instance
+from tests.journey.instance import Instance
 
 pytestmark = pytest.mark.xdist_group("processes")
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Self-signed, made by openssl for localhost."""
-    folder = tmp_path_factory.mktemp("tls")
-    program = shutil.which("openssl")
-    assert program, "openssl is not installed"
-    words = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    files = ["-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
-    subprocess.run([program, *words.split(), *files], check=True, capture_output=True)
-    return folder / "cert.pem", folder / "key.pem"
-
-
-@pytest.fixture(scope="module")
-def priyom(certificate: tuple[Path, Path]) -> Iterator[Instance]:
-    cert, key = certificate
-    with instance(settings={"PRIYOM_TLS_CERT": str(cert), "PRIYOM_TLS_KEY": str(key)}) as running:
-        yield running
 
 
 @pytest.mark.parametrize(
@@ -207,8 +186,6 @@ async def test_an_internal_fault_is_answered_without_a_word_of_its_text(
     error: Exception, answer: str, *, lmtp: bool
 ) -> None:
     server = SmtpServer(SmtpSettings(), _Failing(error), _Policy(), logs.get(), SystemClock(), lmtp=lmtp)
-    import socket
-
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     await server.serve(listening)
