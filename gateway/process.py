@@ -14,6 +14,11 @@ from gateway.sockets import Listeners
 from gateway.wiring import build, opened
 
 
+_SWITCH = 0.0005
+"""Seconds a thread may hold the interpreter while another waits. The database's and the disk's threads need it for
+microseconds, some dozen times a batch; with the default of 5 ms each of them waits behind a mail being parsed."""
+
+
 async def _main(names: Sequence[str], settings: Settings) -> None:
     listeners = Listeners.from_environment()
     async with opened(build(settings, process="-".join(names))) as house:
@@ -27,6 +32,7 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    sys.setswitchinterval(_SWITCH)
 
 
 def run(names: Sequence[str], settings: Settings) -> None:
