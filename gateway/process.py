@@ -13,7 +13,6 @@ from gateway.settings import Settings, load
 from gateway.sockets import Listeners
 from gateway.wiring import build, opened
 
-
 _SWITCH = 0.0005
 """Seconds a thread may hold the interpreter while another waits. The database's and the disk's threads need it for
 microseconds, some dozen times a batch; with the default of 5 ms each of them waits behind a mail being parsed."""

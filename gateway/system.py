@@ -29,8 +29,7 @@ class UlidIds:
 
     def new(self) -> str:
         floor = time.time_ns() // 1_000_000 << _TIME_BITS
-        if self._last < floor:
-            self._last = floor + secrets.randbits(_TIME_BITS - 1)
-        else:
-            self._last += 1 + secrets.randbits(_LEAP_BITS)
-        return str(base32.encode(self._last.to_bytes(16, "big")))
+        last = self._last  # read once: threads may ask at the same time, and then only the order is lost
+        fresh = floor + secrets.randbits(_TIME_BITS - 1) if last < floor else last + 1 + secrets.randbits(_LEAP_BITS)
+        self._last = fresh
+        return str(base32.encode(fresh.to_bytes(16, "big")))

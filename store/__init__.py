@@ -1,5 +1,6 @@
 """The only room that knows SQL. ``Database`` is all that the rest of the house sees of it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import text
@@ -58,4 +59,5 @@ class Database:
                 await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
+        await asyncio.to_thread(self.store.close)
         await self.engines.close()

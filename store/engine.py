@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import SingletonThreadPool
 
 from domain.errors import Temporary, Unavailable
 
@@ -23,7 +24,8 @@ _AWAY_CLASSES = ("08", "53", "57", "58")  # connection, resources, operator inte
 
 
 class Engines:
-    """``write`` and ``read`` are the same engine on PostgreSQL."""
+    """``write`` and ``read`` are the same engine on PostgreSQL. ``batches`` is SQLite's for the unit of work, which
+    runs in a thread of its own (see ``store.uow``); None on PostgreSQL."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
@@ -34,12 +36,17 @@ class Engines:
         }
         self.write: AsyncEngine
         self.read: AsyncEngine
+        self.batches: Engine | None = None
         if self.sqlite:
             parsed = parsed.set(drivername="sqlite+aiosqlite")
             self.write = create_async_engine(parsed, pool_size=1, max_overflow=0, **options)
             self.read = create_async_engine(parsed, pool_size=4, max_overflow=4, **options)
-            _tune_sqlite(self.write, "BEGIN IMMEDIATE")
-            _tune_sqlite(self.read, "BEGIN")
+            self.batches = create_engine(
+                parsed.set(drivername="sqlite+pysqlite"), poolclass=SingletonThreadPool, **options
+            )
+            _tune_sqlite(self.write.sync_engine, "BEGIN IMMEDIATE")
+            _tune_sqlite(self.read.sync_engine, "BEGIN")
+            _tune_sqlite(self.batches, "BEGIN IMMEDIATE")
         else:
             parsed = parsed.set(drivername="postgresql+asyncpg")
             self.write = self.read = create_async_engine(
@@ -58,10 +65,10 @@ class Engines:
             await self.read.dispose()
 
 
-def _tune_sqlite(engine: AsyncEngine, begin: str) -> None:
+def _tune_sqlite(engine: Engine, begin: str) -> None:
     """PRAGMAs on connect; transactions are begun by us, since the driver's own are deferred."""
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def tune(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -77,7 +84,7 @@ def _tune_sqlite(engine: AsyncEngine, begin: str) -> None:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:
         connection.exec_driver_sql(begin)
 

@@ -1,10 +1,18 @@
-"""The unit of work: one transaction over a batch of messages, and the store that begins it."""
+"""The unit of work: one transaction over a batch of messages, and the store that begins it.
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+A batch is some thirty statements. On PostgreSQL each is awaited. On SQLite, where each would be four visits to the
+driver's thread and back, all of a step's statements are one visit: the same coroutines run there to their end, over a
+connection that never makes them wait.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.effects import Effect
@@ -16,33 +24,96 @@ from store.rows import Outgoing
 from store.save import save
 from store.writer import Turn, Writer
 
+T = TypeVar("T")
+Step = Callable[[AsyncConnection], Coroutine[Any, Any, T]]
+
+
+class _Inline:
+    """What the steps use of an ``AsyncConnection``, over a plain one: nothing is ever waited for."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        return self._connection.execute(statement, parameters)
+
+
+def _finish(steps: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine that never suspends."""
+    try:
+        steps.send(None)
+    except StopIteration as done:
+        return cast("T", done.value)
+    steps.close()
+    raise RuntimeError("a step of the unit of work waited for something")
+
+
+class _Visits:
+    """A transaction on SQLite in a thread of its own. Awaiting takes one visit a step, whatever it does there."""
+
+    def __init__(self, engine: Engine, thread: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._thread = thread
+
+    async def _there(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator["Perform"]:
+        connection = await self._there(self._engine.connect)
+        try:
+            transaction = await self._there(connection.begin)
+            inline = cast("AsyncConnection", _Inline(connection))
+
+            async def perform(step: Step[Any]) -> Any:
+                return await self._there(lambda: _finish(step(inline)))
+
+            try:
+                yield perform
+            except BaseException:
+                await self._there(transaction.rollback)
+                raise
+            await self._there(transaction.commit)
+        finally:
+            await self._there(connection.close)
+
+
+Perform = Callable[[Step[Any]], Awaitable[Any]]
+
 
 class SqlUnitOfWork:
-    """See ``domain.ports.UnitOfWork``."""
+    """See ``domain.ports.UnitOfWork``. ``perform`` runs a step within the transaction."""
 
-    def __init__(self, connection: AsyncConnection, ids: Ids) -> None:
-        self._connection = connection
+    def __init__(self, perform: Perform, ids: Ids) -> None:
+        self._perform = perform
         self._ids = ids
         self.outgoing: tuple[Outgoing, ...] = ()
 
     async def recall(self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = ()) -> Recollection:
         with faults():
-            return await recall(self._connection, messages, now, tokens, self._ids)
+            known: Recollection = await self._perform(lambda c: recall(c, messages, now, tokens, self._ids))
+        return known
 
     async def next_numbers(self, count: int) -> Sequence[int]:
         if count == 0:
             return ()
         with faults():
-            if self._connection.dialect.name == "sqlite":
-                statement = text("UPDATE ticket_numbers SET last = last + :count WHERE id = 1 RETURNING last")
-                last = (await self._connection.execute(statement, {"count": count})).scalar_one()
-                return range(last - count + 1, last + 1)
-            statement = text("SELECT nextval('ticket_number') FROM generate_series(1, :count)")
-            return [row[0] for row in await self._connection.execute(statement, {"count": count})]
+            numbers: Sequence[int] = await self._perform(lambda c: _next_numbers(c, count))
+        return numbers
 
     async def save(self, effects: Sequence[Effect], now: datetime) -> None:
         with faults():
-            self.outgoing += await save(self._connection, effects, now, self._ids)
+            self.outgoing += await self._perform(lambda c: save(c, effects, now, self._ids))
+
+
+async def _next_numbers(connection: AsyncConnection, count: int) -> Sequence[int]:
+    if connection.dialect.name == "sqlite":
+        statement = text("UPDATE ticket_numbers SET last = last + :count WHERE id = 1 RETURNING last")
+        last = (await connection.execute(statement, {"count": count})).scalar_one()
+        return range(last - count + 1, last + 1)
+    statement = text("SELECT nextval('ticket_number') FROM generate_series(1, :count)")
+    return [row[0] for row in await connection.execute(statement, {"count": count})]
 
 
 class SqlStore:
@@ -60,13 +131,32 @@ class SqlStore:
         self._writer = writer
         self._ids = ids
         self._committed = committed
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="uow")
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqlUnitOfWork]:
         async with self._writer.turn(Turn.ROUTING):
             with faults():
-                async with self._engines.write.begin() as connection:
-                    uow = SqlUnitOfWork(connection, self._ids)
+                async with self._transaction() as perform:
+                    uow = SqlUnitOfWork(perform, self._ids)
                     yield uow
         if uow.outgoing:
             self._committed(uow.outgoing)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Perform]:
+        if self._engines.batches is not None:
+            async with _Visits(self._engines.batches, self._thread).begin() as perform:
+                yield perform
+            return
+        async with self._engines.write.begin() as connection:
+
+            async def awaited(step: Step[Any]) -> Any:
+                return await step(connection)
+
+            yield awaited
+
+    def close(self) -> None:
+        if self._engines.batches is not None:
+            self._thread.submit(self._engines.batches.dispose).result()
+        self._thread.shutdown()
