@@ -125,7 +125,14 @@ class Handler:
     """aiosmtpd's hooks. One for all connections."""
 
     def __init__(
-        self, intake: Intake, policy: PolicySource, door: Doorkeeper, log: Log, adapter: str, account: str
+        self,
+        intake: Intake,
+        policy: PolicySource,
+        door: Doorkeeper,
+        log: Log,
+        adapter: str,
+        account: str,
+        refused: Callable[[str], None],
     ) -> None:
         self._intake = intake
         self._policy = policy
@@ -133,6 +140,14 @@ class Handler:
         self._log = log
         self._adapter = adapter
         self._account = account
+        self._refused = refused
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """AUTH is not offered: mail is taken for our own recipients only, from anybody."""
+        session.host_name = hostname
+        return [line for line in responses if not line.startswith("250-AUTH")]
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: Sequence[str]
@@ -140,6 +155,7 @@ class Handler:
         if self._door.stopping:
             return _STOPPING
         if self._door.slow(_peer(session)):
+            self._refused("rate")
             return _SLOW_DOWN
         envelope.mail_from = address  # "<>" for the null sender: aiosmtpd takes an empty one for none at all
         envelope.mail_options.extend(options)
@@ -151,6 +167,7 @@ class Handler:
         mail = self._policy.current.mail
         refused = refusal(address, mail.domains, mail.addresses)
         if refused is not None:
+            self._refused("recipient")
             self._log.info("smtp.recipient_refused", code=refused[:9])
             return refused
         if len(envelope.rcpt_tos) >= _MAX_RECIPIENTS:
@@ -183,9 +200,11 @@ class Handler:
         try:
             envelope_id = await self._intake.accept(draft)
         except Permanent as fault:
+            self._refused("size")
             self._log.warning("smtp.refused", reason=fault.reason)
             return f"552 5.3.4 {fault.public}"
         except Temporary as fault:
+            self._refused("unavailable")
             self._log.warning("smtp.postponed", reason=fault.reason)
             return _FAULT
         return f"250 2.0.0 Accepted as {envelope_id}"
@@ -241,6 +260,9 @@ class _Admitted:
         if self.door.stopping:
             self.dismiss()
 
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+        await self.push("502 5.5.1 AUTH is not offered here")  # type: ignore[attr-defined]
+
     def dismiss(self) -> None:
         """The last word to a peer while we stop."""
         transport: asyncio.Transport | None = self.transport  # type: ignore[attr-defined]
@@ -293,11 +315,12 @@ class SmtpServer:
         clock: Clock,
         *,
         lmtp: bool = False,
+        refused: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self._settings = settings
         self._door = Doorkeeper(settings, SlidingWindow(settings.rate_per_peer, timedelta(minutes=1)), clock)
         adapter = "lmtp" if lmtp else "smtp"
-        self._handler = Handler(intake, policy, self._door, log, adapter, account=adapter)
+        self._handler = Handler(intake, policy, self._door, log, adapter, adapter, refused)
         self._lmtp = lmtp
         self._server: asyncio.Server | None = None
 

@@ -63,6 +63,7 @@ FLAG = {
     "signed": N_("Digitally signed"),
     "unparsed": N_("Could not be parsed in full: see the raw message"),
     "charset_guessed": N_("The character set was guessed"),
+    "same_id_other_body": N_("Another message came under the same id"),
     "repeat": N_("Asked before within a few days"),
     "vip": N_("VIP requester"),
     "low_confidence": N_("Speech recognised with low confidence"),

@@ -78,6 +78,18 @@ class Calendar:
         open_us += sum(_year(self, year).total for year in range(first, last))
         return open_us // _US
 
+    def open_between(self, start: datetime, end: datetime) -> "Iterator[tuple[datetime, datetime]]":
+        """The working intervals of a stretch of time, in order and cut to it. One that lasts over a new year in UTC
+        comes in two parts."""
+        first, last = _ticks(start), _ticks(end)
+        for year in range(start.astimezone(UTC).year, end.astimezone(UTC).year + 1):
+            table = _year(self, year)
+            index = bisect_right(table.ends, first)
+            for opens, closes in zip(table.starts[index:], table.ends[index:], strict=True):
+                if opens >= last:
+                    return
+                yield _instant(max(opens, first)), _instant(min(closes, last))
+
     def next_open(self, at: datetime) -> datetime:
         """``at`` itself while open, else the next opening. Raises ``NeverOpen`` if there is none."""
         ticks = _ticks(at)

@@ -95,8 +95,9 @@ class Recollection:
     """All that the store knows about a batch of messages, read (and locked) at once.
 
     ``handled``: envelopes that already have a ledger line (a redelivery). ``keys``: idempotency key -> the envelope
-    that came first and its ticket. ``conversations``: handle -> ticket number. ``natives``: native message id ->
-    ticket number. ``identities``: (channel, address) -> identity; every sender of the batch is there, made if new.
+    that came first and its ticket. ``conversations``: handle -> ticket number. ``natives``: native message id (of the
+    batch's own messages, and of those they refer to) -> ticket number.
+    ``identities``: (channel, address) -> identity; every sender of the batch is there, made if new.
     ``organizations`` by id, ``domains`` mail domain -> organisation id. ``repeats``: identity id -> numbers and
     times of tickets it opened in the last 30 days.
     """

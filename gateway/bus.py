@@ -56,6 +56,7 @@ class ConsumerState:
     pending: int
     unacknowledged: int
     floor: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +262,12 @@ class Bus:
         with faults(), present(spec.durable):
             info = await self._jetstream.consumer_info(spec.stream, spec.durable)
         floor = info.ack_floor.stream_seq if info.ack_floor else 0
-        return ConsumerState(pending=info.num_pending or 0, unacknowledged=info.num_ack_pending or 0, floor=floor or 0)
+        return ConsumerState(
+            pending=info.num_pending or 0,
+            unacknowledged=info.num_ack_pending or 0,
+            floor=floor or 0,
+            waiting=info.num_waiting or 0,
+        )
 
     async def stream_state(self, spec: StreamSpec) -> StreamState:
         with faults(), present(spec.name):

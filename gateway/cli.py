@@ -11,6 +11,7 @@ app = typer.Typer(
     epilog="Settings, from the environment or priyom.toml (secrets also from PRIYOM_..._FILE):\n\n" + described(),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -76,10 +76,18 @@ class Reconciler:
         """The kept floor, or the start of a raw log that is not the one it was kept for (a new bus)."""
         kept = await self._database.books.floor()
         if kept > last:
-            log.warning("rawlog.replaced", kept=kept, last=last)
-            await self._database.books.set_floor(first - 1)
+            log.error("rawlog.replaced", kept=kept, last=last)
+            await self._database.books.begin_raw_log(await self._settled_in(first, last), floor=first - 1)
             return first - 1
         return max(kept, first - 1)
+
+    async def _settled_in(self, first: int, last: int) -> Counter[str]:
+        """How many messages of the raw log are settled, by channel."""
+        sums: Counter[str] = Counter()
+        async for batch in self._bus.traces(INTAKE, first, last):
+            settled = await self._database.books.settled([envelope_of(INTAKE, trace) for trace in batch])
+            sums.update(t.subject.rpartition(".")[2] for t in batch if envelope_of(INTAKE, t) in settled)
+        return sums
 
     async def _unsettled(self, batch: Sequence[Trace]) -> list[Trace]:
         names = {trace.sequence: envelope_of(INTAKE, trace) for trace in batch}

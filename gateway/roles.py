@@ -58,7 +58,9 @@ async def smtp(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
     for name, address in (("smtp", house.settings.smtp), ("lmtp", house.settings.lmtp)):
         if address is None:
             continue
-        server = SmtpServer(settings, intake, house.policies, log, house.clock, lmtp=name == "lmtp")
+        server = SmtpServer(
+            settings, intake, house.policies, log, house.clock, lmtp=name == "lmtp", refused=_count_refusal
+        )
         listening = listeners.take(name, address)
         await server.serve(listening)
         servers.append(server)
@@ -69,6 +71,10 @@ async def smtp(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
         await stop.wait()
         grace = house.settings.grace * 0.9  # what is still in DATA then has time to hear 421
         await asyncio.gather(*(server.stop(grace) for server in servers))
+
+
+def _count_refusal(reason: str) -> None:
+    metrics.REFUSED.labels(channel="email", reason=reason).inc()
 
 
 async def normalizer(house: House, _listeners: Listeners, stop: asyncio.Event) -> None:
@@ -159,7 +165,16 @@ def checks(house: House) -> dict[str, httpd.Check]:
         if not house.policies.loaded:
             raise Unavailable("policy", reason="none is loaded")
 
-    return {"bus": bus, "database": house.database.ping, "policy": policy}
+    async def stages() -> None:
+        """On one machine the work process must be there: a stage that neither waits for messages nor has any in hand
+        has nobody behind it. Of many machines the stages are no business of the pages' readiness."""
+        for spec in (NORMALIZER, ROUTER, KEEPER):
+            state = await house.bus.consumer_state(spec)
+            if not state.waiting and not state.unacknowledged:
+                raise Unavailable("stages", reason=f"nobody works on {spec.durable}")
+
+    always: dict[str, httpd.Check] = {"bus": bus, "database": house.database.ping, "policy": policy}
+    return {**always, "stages": stages} if house.settings.embedded else always
 
 
 async def _open_spool(house: House, adapter: str) -> Spool | None:

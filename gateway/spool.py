@@ -17,6 +17,7 @@ from gateway import logs, metrics
 log = logs.get()
 
 _SUFFIX = ".envelope"
+_REFUSED = ".refused"
 Forward = Callable[[str, str, bytes], Awaitable[None]]
 """(subject, envelope id, payload): returns when the bus has it; raises ``Unavailable`` while it cannot."""
 
@@ -122,7 +123,7 @@ class Spool:
             await forward(subject, envelope, payload)
         except Permanent as error:
             log.error("spool.refused", envelope=envelope, reason=error.reason)
-            await asyncio.to_thread(path.rename, path.with_suffix(".refused"))
+            await asyncio.to_thread(path.rename, path.with_suffix(_REFUSED))
         else:
             await asyncio.to_thread(path.unlink)
         self._count -= 1
@@ -141,9 +142,11 @@ async def _either(*events: asyncio.Event, timeout: float | None = None) -> None:
 
 
 def spooled_in(folder: Path) -> dict[str, int]:
-    """How many envelopes wait in a spool folder, by channel. For the ledger."""
+    """How many accepted envelopes lie below a folder of spools, by channel: those that wait, and those that the bus
+    refused for good (``*.refused``). For the ledger, which counts both as accepted and in flight."""
     found: dict[str, int] = {}
-    for path in folder.glob(f"*{_SUFFIX}"):
-        channel = path.name.removesuffix(_SUFFIX).rpartition(".")[2]
-        found[channel] = found.get(channel, 0) + 1
+    for path in folder.rglob("*"):
+        if path.suffix in (_SUFFIX, _REFUSED):
+            channel = path.name.removesuffix(path.suffix).rpartition(".")[2]
+            found[channel] = found.get(channel, 0) + 1
     return found

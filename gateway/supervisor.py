@@ -84,7 +84,7 @@ class Child:
             "-m",
             "gateway.process",
             *self._roles,
-            env={**os.environ, **self._environment},
+            env={**_inherited_environment(), **self._environment},
             pass_fds=self._inherited,
             preexec_fn=die_with_parent(),
             stdin=asyncio.subprocess.DEVNULL,
@@ -104,6 +104,11 @@ class Child:
             log.error("child.killed", child=self.name)
             self.process.kill()
             await self.process.wait()
+
+
+def _inherited_environment() -> dict[str, str]:
+    """Ours, less the address for operations: the front process serves them with its pages, for both."""
+    return {name: value for name, value in os.environ.items() if name != "PRIYOM_OPS"}
 
 
 class Supervisor:

@@ -77,6 +77,7 @@ class BatchView:
             forged=forged,
             conversations=self._tickets(_found(recalled.conversations, message.conversation)),
             natives=self._tickets(_found(recalled.natives, message.references)),
+            same_id=first is None and message.native_id in recalled.natives,
             reported=next(iter(self._tickets([*reported, *_found(recalled.natives, returned)])), None),
         )
 

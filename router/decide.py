@@ -31,7 +31,6 @@ HELD: frozenset[str] = frozenset({"auto_reply", "bounce", "delivery_report", "lo
 request: it makes one, flagged, so that it is never answered automatically."""
 LETTABLE: frozenset[str] = frozenset({"auto_reply"})
 """What a rule may let through all the same."""
-"""Automatic mail that a rule may let through. Reports and loops never make a ticket."""
 
 _NAMES = {
     "auto_reply": "auto-reply",
@@ -76,6 +75,11 @@ class _Case:
         """The clock of another machine may run ahead; nobody is promised anything from a future moment."""
         return min(self.message.received_at, self.now)
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Correlation's, and that another message has the same id: both are kept, and people are told."""
+        return (*self.correlation.flags, *(("same_id_other_body",) if self.known.same_id else ()))
+
     def decision(self, steps: tuple[Step, ...]) -> Decision:
         snapshot = to_snapshot(self.known)
         suggested = [parse_number(step.outcome) for step in steps if step.step == "suggestion"]
@@ -93,7 +97,7 @@ def _join(case: _Case, ticket: KnownTicket) -> Join:
         line=ticket.line,
         old=ticket.status,
         status=on_requester_reply(ticket.status),
-        flags=case.correlation.flags,
+        flags=case.flags,
     )
 
 
@@ -129,7 +133,7 @@ def _classified(case: _Case) -> Verdict:
         group=group,
         language=case.message.language or case.known.identity.language,
         clocks=clocks,
-        flags=(*case.correlation.flags, *(("automatic",) if case.message.automatic else ())),
+        flags=(*case.flags, *(("automatic",) if case.message.automatic else ())),
     )
 
 

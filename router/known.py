@@ -21,7 +21,8 @@ class Known:
     ``first``: the envelope that brought the same message before, and its ticket's number. ``tokens``: tickets of
     verified tokens, in the message's order; ``lost_tokens`` verified numbers whose ticket is not there; ``forged`` how
     many tokens were not ours. ``conversations`` and ``natives``: tickets by shared handle and by referenced message,
-    nearest first. ``reported``: the ticket that a bounce of ours belongs to.
+    nearest first. ``same_id``: another message came under the same id. ``reported``: the ticket that a bounce of ours
+    belongs to.
     """
 
     identity: Identity
@@ -34,6 +35,7 @@ class Known:
     forged: int = 0
     conversations: tuple[KnownTicket, ...] = ()
     natives: tuple[KnownTicket, ...] = ()
+    same_id: bool = False
     reported: KnownTicket | None = None
 
 
@@ -48,6 +50,7 @@ def to_snapshot(known: Known) -> dict[str, Any]:
         "forged": known.forged,
         "conversations": [_ticket_out(ticket) for ticket in known.conversations],
         "natives": [_ticket_out(ticket) for ticket in known.natives],
+        "same_id": known.same_id,
         "reported": _ticket_out(known.reported) if known.reported else None,
     }
     return {key: value for key, value in parts.items() if value}
@@ -65,6 +68,7 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
         forged=snapshot.get("forged", 0),
         conversations=tuple(_ticket_in(each) for each in snapshot.get("conversations", ())),
         natives=tuple(_ticket_in(each) for each in snapshot.get("natives", ())),
+        same_id=snapshot.get("same_id", False),
         reported=_ticket_in(reported) if reported else None,
     )
 

@@ -1,5 +1,6 @@
 """The books of intake as the gateway keeps them: quarantine, release, what the reconciler asks, and purges."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from domain.ports import Ids
 from store.dialect import insert
 from store.engine import Engines, faults
 from store.recall import ledger
-from store.save import add_to_counters, counted, held, set_counter
+from store.save import add_to_counters, counted, counters, held, set_counter
 from store.writer import Turn, Writer
 
 RAW_LOG = "*"
@@ -141,3 +142,19 @@ class SqlBooks:
                 async with self._engines.write.begin() as connection:
                     await add_to_counters(connection, {(channel, "purged"): n for channel, n in sums.items()})
                     await set_counter(connection, RAW_LOG, "purged_below", below)
+
+    async def begin_raw_log(self, settled: Mapping[str, int], *, floor: int) -> None:
+        """The raw log is another one than before (the bus's folder was lost): what the old one had settled counts as
+        purged from now on. ``settled``: what the new one holds of settled messages, by channel. What the old one held
+        unsettled is gone, and no book can tell of it."""
+        outcomes = [outcome.value for outcome in Outcome]
+        async with self._writer.turn(Turn.HOUSEKEEPING):
+            with faults():
+                async with self._engines.write.begin() as connection:
+                    sums: Counter[str] = Counter()
+                    for row in await connection.execute(select(counters).where(counters.c.name.in_(outcomes))):
+                        sums[row.channel] += row.value
+                    for channel, value in sums.items():
+                        await set_counter(connection, channel, "purged", value - settled.get(channel, 0))
+                    await set_counter(connection, RAW_LOG, "floor", floor)
+                    await set_counter(connection, RAW_LOG, "purged_below", 0)

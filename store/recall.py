@@ -90,6 +90,7 @@ async def _read_books(connection: AsyncConnection, batch: Sequence[Message], kno
         known.conversations[row.handle] = row.number
     natives = {reference for m in batch for reference in m.references}
     natives |= {b.message_id for m in batch for b in m.bounces if b.message_id}
+    natives |= {m.native_id for m in batch if m.native_id}
     if natives:
         found = select(messages_.c.native_id, messages_.c.number).where(messages_.c.native_id.in_(natives))
         for row in await connection.execute(found.order_by(messages_.c.number)):

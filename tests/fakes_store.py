@@ -78,7 +78,11 @@ class FakeUnitOfWork:
                     id=f"I{len(tables.identities) + 1}", channel=place[0], address=place[1]
                 )
             known.identities[place] = tables.identities[place]
-            ids = [*message.references, *(b.message_id for b in message.bounces if b.message_id)]
+            ids = [
+                message.native_id or "",
+                *message.references,
+                *(b.message_id for b in message.bounces if b.message_id),
+            ]
             known.handled |= _of(tables.ledger, [message.envelope_id])
             known.keys |= _of(tables.keys, [message.key])
             known.conversations |= _of(tables.conversations, message.conversation)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from desk.api import models, shape
 from desk.api.uploads import receive
+from desk.clocks import with_clocks
 from desk.deps import Desk
 from desk.downloads import attachment_response
 from domain.errors import NotFound
@@ -75,6 +76,7 @@ async def ticket(call: Call) -> web.Response:
         raise NotFound("There is no such ticket")
     explain = call.query.get("explain", False)
     found = await call.desk.views.ticket(call.scope, number)
+    found = with_clocks(found, call.desk.policy.current, call.desk.clock.now())
     explained = await call.desk.explain(call.scope, number) if explain and found.decision else None
     return reply(shape.ticket(found, explained, explain=explain))
 

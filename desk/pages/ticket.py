@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from desk import words
+from desk.clocks import with_clocks
 from desk.deps import Desk, desk_of
 from desk.pages.mailview import has_remote_images
 from desk.pages.queue import rail
@@ -36,8 +37,8 @@ async def names_of_agents(desk: Desk) -> Mapping[str, str]:
 
 async def ticket(request: web.Request, me: Me) -> web.Response:
     desk = desk_of(request)
-    found = await desk.views.ticket(me.scope, number_of(request))
     policy, now = desk.policy.current, desk.clock.now()
+    found = with_clocks(await desk.views.ticket(me.scope, number_of(request)), policy, now)
     agents = await names_of_agents(desk)
     return render(
         request,

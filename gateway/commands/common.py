@@ -4,13 +4,13 @@ Exit codes: 0 done, 1 failed, 2 usage or invalid input.
 """
 
 import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import msgspec
 import structlog
 import typer
 
@@ -38,7 +38,7 @@ def say(text: str = "") -> None:
 
 
 def say_json(value: Mapping[str, Any] | list[Any]) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+    typer.echo(msgspec.json.encode(value).decode())
 
 
 def fail(text: str, code: int = FAILED) -> NoReturn:

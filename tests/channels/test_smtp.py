@@ -48,6 +48,7 @@ class Source:
 
 @dataclass
 class Listener:
+    refused: list[str]
     server: SmtpServer
     intake: Intake
     port: int
@@ -69,11 +70,14 @@ class Listener:
 async def listening(settings: SmtpSettings | None = None, *, lmtp: bool = False) -> AsyncIterator[Listener]:
     intake = Intake()
     log = structlog.get_logger()
-    server = SmtpServer(settings or SmtpSettings(), intake, Source(POLICY), log, SystemClock(), lmtp=lmtp)
+    refused: list[str] = []
+    server = SmtpServer(
+        settings or SmtpSettings(), intake, Source(POLICY), log, SystemClock(), lmtp=lmtp, refused=refused.append
+    )
     sock = bind("smtp", "127.0.0.1:0")
     await server.serve(sock)
     try:
-        yield Listener(server, intake, sock.getsockname()[1])
+        yield Listener(refused, server, intake, sock.getsockname()[1])
     finally:
         await server.stop(1)
 
@@ -169,6 +173,15 @@ async def test_a_mail_over_the_size_is_refused_at_mail_from_and_at_data() -> Non
     assert listener.intake.kept == []
 
 
+async def test_auth_is_neither_offered_nor_taken() -> None:
+    def talk(client: smtplib.SMTP) -> tuple[bool, int]:
+        client.ehlo()
+        return client.has_extn("auth"), client.docmd("AUTH", "PLAIN AGEAYg==")[0]
+
+    async with listening() as listener:
+        assert await listener.run(talk) == (False, 502)
+
+
 async def test_lmtp_answers_for_each_recipient_of_one_message() -> None:
     def talk(client: smtplib.LMTP) -> tuple[dict[str, Any], list[bytes]]:
         client.ehlo()
@@ -213,6 +226,7 @@ async def test_a_peer_that_sends_too_fast_is_asked_to_slow_down() -> None:
         with pytest.raises(smtplib.SMTPSenderRefused) as refused:
             await listener.run(three)
     assert (refused.value.smtp_code, refused.value.smtp_error[:5]) == (452, b"4.3.1")  # type: ignore[index]
+    assert listener.refused == ["rate"]
     assert len(listener.intake.kept) == 2
 
 

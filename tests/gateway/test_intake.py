@@ -116,7 +116,10 @@ async def test_what_was_spooled_survives_its_process(
     second = Spool(tmp_path / "s", limit_bytes=10_000)
     second.open()
     assert second.count == 3
-    assert spooled_in(tmp_path / "s") == {"email": 3}
+    refused = tmp_path / "s" / "0000000000000000.E.intake.form.refused"
+    refused.write_bytes(b"too large for that bus")
+    assert spooled_in(tmp_path) == {"email": 3, "form": 1}
+    refused.unlink()
     async with running(second.drain(door(bus, blobs).forward, stop), stop):
         await until(lambda: not second.busy)
     stored = [codec.decode_envelope(await bus.read(INTAKE, n) or b"").id for n in (1, 2, 3)]

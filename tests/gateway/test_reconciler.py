@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from gateway.bus import Bus
 from gateway.consumer import Answer, Consumer, Delivery
 from gateway.intake import BusIntake
 from gateway.reconciler import Reconciler
+from gateway.spool import Spool
 from gateway.system import SystemClock, UlidIds
 from gateway.topology import DRIVER, INTAKE, NORMALIZER
 from store import Database
@@ -131,8 +133,11 @@ async def test_a_new_bus_begins_a_new_floor(bus: Bus, database: Database, blobs:
     envelopes = await accept(bus, blobs, 2)
     await acknowledge_all(bus)
     await settle(database, envelopes)
+    await open_tickets(database.store, [message(), message()])  # of the bus that was lost
     await reconciler(bus, database).step()
     assert await database.books.floor() == 2
+    read = await ledger.read(bus, database, None)
+    assert (read.total.accepted, read.total.ticketed, read.balanced) == (4, 4, True)
 
 
 async def test_a_raw_message_that_stands_twice_is_accepted_once(bus: Bus, database: Database, blobs: FileBlobs) -> None:
@@ -158,6 +163,19 @@ async def test_a_raw_message_that_stands_twice_is_accepted_once_for_good(
         await reconciler(bus, database).step()
         read = await ledger.read(bus, database, None)
         assert (read.total.accepted, read.total.ticketed, read.balanced) == (1, 1, True)
+
+
+async def test_what_waits_in_a_spool_is_accepted_and_in_flight(
+    bus: Bus, database: Database, blobs: FileBlobs, tmp_path: Path
+) -> None:
+    """Regression: each adapter has a spool of its own below the folder, and the ledger saw none of them."""
+    spool = Spool(tmp_path / "spool" / "smtp", limit_bytes=10_000)
+    spool.open()
+    intake = BusIntake(Bus("nats://127.0.0.1:1", name="away"), blobs, SystemClock(), UlidIds(), spool=spool)
+    await intake.accept(Draft(channel="email", account="smtp", adapter="smtp", media_type="message/rfc822", raw=b"x"))
+    await accept(bus, blobs, 1)
+    read = await ledger.read(bus, database, tmp_path / "spool")
+    assert (read.total.accepted, read.total.in_flight, read.balanced) == (2, 2, True)
 
 
 async def test_books_that_do_not_agree_are_said_not_to(

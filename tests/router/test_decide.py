@@ -288,3 +288,12 @@ def test_explain_refuses_another_revision_and_leaves_joined_messages_alone(polic
     assert explain(message(), verdict.decision, policy) == verdict.decision
     with pytest.raises(ValueError, match="revision 7, not 8"):
         explain(message(), verdict.decision, replace(policy, revision=8))
+
+
+def test_another_message_under_the_same_id_is_kept_and_flagged() -> None:
+    verdict = decide(message("срочно"), known(same_id=True), POLICY, NOW)
+    assert isinstance(verdict, Open)
+    assert verdict.flags == ("same_id_other_body",)
+    joined = decide(message(), known(same_id=True, conversations=(ticket(5),)), POLICY, NOW)
+    assert isinstance(joined, Join)
+    assert joined.flags == ("same_id_other_body",)
