@@ -20,8 +20,8 @@ from domain.errors import NotFound, Unavailable
 from domain.ids import BlobKey
 
 _KEY = re.compile(r"^[0-9a-f]{64}$")
-_WORKERS = 12
-"""They wait more than they work: the more fsyncs are under way at once, the more of them one journal commit serves."""
+_WORKERS = 4
+"""Fsyncs that are under way at once share journal commits of the file system."""
 
 
 def key_of(content: bytes) -> BlobKey:
