@@ -120,7 +120,9 @@ ROLES: Mapping[str, Role] = {
 }
 FRONT = ("web", "smtp")
 """Always answers."""
-WORK = ("normalizer", "router", "timekeeper")
+PARSE = ("normalizer",)
+"""Computes all the time there is mail, and so has an interpreter of its own: the router need not take turns with it."""
+WORK = ("router", "timekeeper")
 """May be busy."""
 
 

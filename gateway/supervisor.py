@@ -1,5 +1,6 @@
-"""``priyom up``: the embedded instance. One command, and three processes under one supervisor: the nats-server, a front
-process that always answers (pages, SMTP) and a work process that may be busy (normalizer, router, timekeeper).
+"""``priyom up``: the embedded instance. One command, and four processes under one supervisor: the nats-server, a front
+process that always answers (pages, SMTP), and two that may be busy: one parses (normalizer), one works (router,
+timekeeper).
 
 The supervisor holds the data folder's lock and the listening sockets, starts again with back-off whatever ends by
 itself, and on SIGTERM or SIGINT stops the front first, the bus last.
@@ -26,7 +27,7 @@ from gateway import demo as demonstration
 from gateway import logs
 from gateway.broker import Broker, die_with_parent
 from gateway.policies import apply, differs
-from gateway.roles import FRONT, WORK
+from gateway.roles import FRONT, PARSE, WORK
 from gateway.settings import Settings
 from gateway.sockets import READY_VARIABLE, VARIABLE, bind
 from gateway.system import SystemClock, UlidIds
@@ -220,6 +221,7 @@ class Supervisor:
         front = {**environment, VARIABLE: json.dumps(handed)}
         return [
             Child("front", FRONT, front, (handle, *handed.values())),
+            Child("parse", PARSE, environment, (handle,)),
             Child("work", WORK, environment, (handle,)),
         ]
 
@@ -259,14 +261,14 @@ class Supervisor:
     async def _all_ready(self, url: str, stop: asyncio.Event) -> bool:
         """Whether everything serves; False when told to stop meanwhile."""
         ends = time.monotonic() + _READY_WITHIN
-        work = self._run / "-".join(WORK)
+        behind = [self._run / "-".join(names) for names in (PARSE, WORK)]
         why = "nothing answered"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
             while not stop.is_set():
                 try:
                     async with session.get(f"{url}/health/ready") as answer:
                         why = await answer.text()
-                        if answer.status == 200 and work.exists():
+                        if answer.status == 200 and all(path.exists() for path in behind):
                             return True
                 except (aiohttp.ClientError, TimeoutError):
                     pass

@@ -46,7 +46,7 @@ def test_a_supervisor_killed_alone_takes_its_children_along_and_the_next_start_w
         assert ticketed(priyom, b"From: a@client.example\r\nSubject: Still here\r\n\r\nx") == 1
 
 
-@pytest.mark.parametrize(("part", "seed"), [("front", 21), ("work", 22), ("nats", 23)])
+@pytest.mark.parametrize(("part", "seed"), [("front", 21), ("work", 22), ("nats", 23), ("parse", 24)])
 def test_a_part_that_is_killed_under_load_is_started_again_and_nothing_is_lost(
     priyom: Instance, part: Part, seed: int
 ) -> None:

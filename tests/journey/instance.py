@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 from tests.journey.system import PRIYOM, System, children_of, kill, until
 
-Part = Literal["front", "work", "nats"]
+Part = Literal["front", "parse", "work", "nats"]
 _MARKS: Mapping[Part, str] = {
     "front": "gateway.process web smtp",
-    "work": "gateway.process normalizer router timekeeper",
+    "parse": "gateway.process normalizer",
+    "work": "gateway.process router timekeeper",
     "nats": "nats-server",
 }
 
