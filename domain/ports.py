@@ -3,7 +3,7 @@
 Contract tests under ``tests/contract/`` run every implementation of a port, fake and real, through the same cases.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from domain.effects import Effect, Settled
 from domain.identity import Identity, Organization
 from domain.ids import BlobKey
-from domain.message import Envelope, Message, StoredFile
+from domain.message import Message, StoredFile
 from domain.people import Agent, ApiToken, Session, TokenScope
 from domain.policy import Policy
 from domain.ticket import KnownTicket
@@ -251,7 +251,3 @@ class Releases(Protocol):
         """Sends the held message through again with suppression off; returns its envelope id. Raises ``NotFound``,
         and ``Conflict`` where it has been released already."""
         ...
-
-
-Now = Callable[[], datetime]
-Normalize = Callable[[Envelope, bytes], Any]

@@ -1,6 +1,6 @@
 """What pages and the API read: plain values, already cut to the reader's scope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -227,6 +227,3 @@ class TraceStep:
     at: datetime | None
     outcome: str
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-Rows = Sequence[QueueRow]
