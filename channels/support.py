@@ -45,6 +45,11 @@ def safe_name(name: str) -> str:
     return last[-150:] or "file"
 
 
+def describe(name: str, content: bytes) -> tuple[str, str]:
+    """The name and the media type under which a file is kept."""
+    return safe_name(name), sniff(content)
+
+
 def sniff(content: bytes) -> str:
     """What the content says it is. Text has no signature: there, whether its beginning is UTF-8 decides."""
     try:

@@ -5,6 +5,7 @@ from typing import Any
 
 from desk.i18n import N_, speaking
 from desk.i18n import gettext as _
+from domain.ids import format_number
 from domain.policy import Policy, Text
 from domain.views import HistoryEntry
 
@@ -77,7 +78,7 @@ OUTCOME = {
     "quarantined": N_("quarantined"),
 }
 FIELD = {"phone": N_("Phone number"), "consent": N_("Consent"), "subject": N_("Subject")}
-SHOWN_ELSEWHERE = frozenset({"name", "email", "locale"})
+SHOWN_ELSEWHERE = frozenset({"name", "email", "locale", "filed_by"})
 """Fields of a form that the requester's own lines show already."""
 OUTCOMES = {
     "new": N_("New conversation"),
@@ -91,9 +92,33 @@ FACT = {
     "ticket.status_changed": N_("Status: {old} → {new}"),
     "ticket.delivery_reported": N_("Delivery report: {action} {status}"),
     "ticket.duplicate_received": N_("The same message came again ({adapter})"),
-    "ticket.escalated": N_("Escalated to the line {line}"),
+    "ticket.escalated": N_("Passed up to the line {line}"),
+    "ticket.returned": N_("Passed back to the line {line}"),
+    "ticket.classified": N_("Classified: {changed}"),
+    "ticket.linked": N_("Linked to {other}"),
     "sla.warned": N_("{target} is nearly due"),
     "sla.breached": N_("{target} is overdue"),
+}
+ASSIGNED = N_("Given to {assignee}")
+CHANGED = {
+    "catalog": N_("Service"),
+    "kind": N_("Kind"),
+    "impact": N_("Impact"),
+    "urgency": N_("Urgency"),
+    "priority": N_("Priority"),
+    "line": N_("Line"),
+    "group": N_("Group"),
+    "fields": N_("Details"),
+}
+RELATION = {
+    "relates_to": N_("Related"),
+    "duplicate_of": N_("Duplicate of"),
+    "caused_by": N_("Caused by"),
+}
+RELATION_BACK = {
+    "relates_to": N_("Related"),
+    "duplicate_of": N_("Has a duplicate"),
+    "caused_by": N_("Causes"),
 }
 ACTOR = {"router": N_("Routing"), "timekeeper": N_("SLA clocks"), "requester": N_("Requester")}
 
@@ -196,15 +221,19 @@ class _Loose(dict[str, str]):
         return "…"
 
 
-def fact(policy: Policy, entry: HistoryEntry) -> str:
-    """One line of a ticket's history."""
+def fact(policy: Policy, entry: HistoryEntry, agents: Mapping[str, str]) -> str:
+    """One line of a ticket's history; what a person gave as the reason stands behind a dash."""
     template = FACT.get(entry.fact)
     if template is None:
         return entry.fact.removeprefix("ticket.").replace("_", " ").replace(".", " ").capitalize()
-    return _(template).format_map(_Loose(_readable(policy, entry.detail)))
+    if entry.fact == "ticket.assigned" and entry.detail.get("assignee"):
+        template = ASSIGNED
+    told = _(template).format_map(_Loose(_readable(policy, entry.detail, agents)))
+    reason = entry.detail.get("because") if entry.by.startswith(("agent:", "token:")) else None
+    return f"{told} — {reason}" if reason else told
 
 
-def _readable(policy: Policy, detail: Mapping[str, Any]) -> dict[str, str]:
+def _readable(policy: Policy, detail: Mapping[str, Any], agents: Mapping[str, str]) -> dict[str, str]:
     words = {key: str(value) for key, value in detail.items() if value is not None}
     for key, table in (("channel", CHANNEL), ("old", STATUS), ("new", STATUS), ("target", TARGET)):
         if key in words:
@@ -215,11 +244,42 @@ def _readable(policy: Policy, detail: Mapping[str, Any]) -> dict[str, str]:
         words["kind"] = kind_title(policy, words["kind"])
     if "priority" in words:
         words["priority"] = words["priority"].upper()
+    if "assignee" in words:
+        words["assignee"] = agents.get(words["assignee"], _("An agent"))
+    if "other" in words:
+        words["other"] = format_number(int(words["other"]))
+    if isinstance(changed := detail.get("changed"), Mapping):
+        words["changed"] = "; ".join(_change(policy, name, pair) for name, pair in changed.items())
     return words
+
+
+def _change(policy: Policy, name: str, pair: Any) -> str:
+    """``Priority: P3 → P2``; of fields their names alone."""
+    if name == "fields":
+        return f"{word(CHANGED, name)}: {', '.join(word(FIELD, key) for key in pair)}"
+    old, new = (_value(policy, name, value) for value in pair)
+    return f"{word(CHANGED, name)}: {old} → {new}"
+
+
+def _value(policy: Policy, name: str, value: str | None) -> str:
+    match name:
+        case "catalog":
+            return catalog_title(policy, value or "")
+        case "kind":
+            return kind_title(policy, value or "")
+        case "line":
+            return line_title(policy, value or "")
+        case "priority":
+            return (value or "").upper()
+        case "impact" | "urgency":
+            return word(LEVEL, value)
+    return value or "—"
 
 
 def actor(by: str, agents: Mapping[str, str]) -> str:
     """Who did it: a part of the system, the requester, or an agent by name."""
     if by.startswith("agent:"):
         return agents.get(by.removeprefix("agent:"), _("An agent"))
+    if by.startswith("token:"):
+        return _("Another system")
     return word(ACTOR, by)

@@ -1,6 +1,6 @@
 """SLA clocks: a clock is its segments, recomputable from the ticket's history."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -41,11 +41,65 @@ class ClockRecord:
     segments: tuple[Segment, ...] = ()
 
 
-def as_of(clock: ClockRecord, calendar: Calendar, now: datetime) -> ClockRecord:
-    """A running clock as it stands now: what it has consumed, and its segments with the closed hours cut out. What is
-    kept of a clock changes only with its ticket; the time that merely passes is worked out when somebody looks."""
-    if clock.state != "running":
+def is_open(clock: ClockRecord) -> bool:
+    """Whether it still runs or is paused. One that is breached stays open until what was promised is done."""
+    return bool(clock.segments) and clock.segments[-1].until is None
+
+
+def paused(clock: ClockRecord, calendar: Calendar, now: datetime, why: str) -> ClockRecord:
+    """Stands still from ``now``; ``due_at`` stays as it was until it is resumed."""
+    if not is_open(clock) or clock.segments[-1].kind == "paused":
         return clock
+    stopped = _stopped(clock, calendar, now)
+    pause = Segment(start=_last(clock, now), until=None, kind="paused", why=why)
+    return replace(stopped, state=_kept(clock, "paused"), segments=(*stopped.segments, pause))
+
+
+def resumed(clock: ClockRecord, calendar: Calendar, now: datetime, why: str) -> ClockRecord:
+    """Runs on; what is left of the goal gives the new due time. One that is overdue keeps the one it missed."""
+    if not is_open(clock) or clock.segments[-1].kind != "paused":
+        return clock
+    stopped = _stopped(clock, calendar, now)
+    segment = Segment(start=_last(clock, now), until=None, kind="running", why=why)
+    again = replace(stopped, state=_kept(clock, "running"), segments=(*stopped.segments, segment))
+    return replace(again, due_at=due_of(again, calendar) or clock.due_at)
+
+
+def ended(clock: ClockRecord, calendar: Calendar, now: datetime) -> ClockRecord:
+    """What was promised is done (or no longer owed): met if that was in time."""
+    if not is_open(clock):
+        return clock
+    stopped = _stopped(clock, calendar, now)
+    late = clock.state == "breached" or (clock.segments[-1].kind == "running" and now > clock.due_at)
+    return replace(stopped, state="breached" if late else "met")
+
+
+def breached(clock: ClockRecord) -> ClockRecord:
+    """The due time has come and the promise is not kept; the clock goes on, to say by how much."""
+    return replace(clock, state="breached") if is_open(clock) else clock
+
+
+def _stopped(clock: ClockRecord, calendar: Calendar, now: datetime) -> ClockRecord:
+    *earlier, last = clock.segments
+    until = _last(clock, now)
+    if until > last.start:
+        earlier.append(replace(last, until=until))
+    spent = calendar.between(last.start, until) if last.kind == "running" else 0
+    return replace(clock, consumed_s=clock.consumed_s + spent, segments=tuple(earlier))
+
+
+def _last(clock: ClockRecord, now: datetime) -> datetime:
+    """A clock that waits for its calendar to open may be stopped before it has begun."""
+    return max(now, clock.segments[-1].start)
+
+
+def _kept(clock: ClockRecord, state: ClockState) -> ClockState:
+    return "breached" if clock.state == "breached" else state
+
+
+def as_of(clock: ClockRecord, calendar: Calendar, now: datetime) -> ClockRecord:
+    """A clock as it stands now: what it has consumed, and its segments with the closed hours cut out. What is kept of a
+    clock changes only with its ticket; the time that merely passes is worked out when somebody looks."""
     segments: list[Segment] = []
     consumed = 0
     for segment in clock.segments:
@@ -70,3 +124,44 @@ def _parts(segment: Segment, calendar: Calendar, until: datetime) -> Iterator[Se
         reached = closes
     if reached < until:
         yield Segment(start=reached, until=until, kind="closed_hours", why=f"calendar {calendar.key}")
+
+
+def due_of(clock: ClockRecord, calendar: Calendar) -> datetime | None:
+    """When the goal is used up, counted over the clock's segments from its start. None while it is paused short of
+    that: nobody can say before it runs again."""
+    left = clock.goal_s
+    for segment in clock.segments:
+        if segment.kind != "running":
+            continue
+        if segment.until is None:
+            return calendar.add(segment.start, left)
+        spent = calendar.between(segment.start, segment.until)
+        if spent >= left:
+            return calendar.add(segment.start, left)
+        left -= spent
+    return None
+
+
+def retargeted(clock: ClockRecord, calendar: Calendar, goal_s: int, cell: str, now: datetime, why: str) -> ClockRecord:
+    """Another goal for a clock that is open, counted over all that it has consumed. A new segment marks the place.
+
+    A due time that this moves into the past is a breach that the timekeeper will find; one that it moves into the
+    future takes a breach back."""
+    if not is_open(clock):
+        return clock
+    last = clock.segments[-1]
+    if last.kind == "running" and now > last.start:
+        halted = _stopped(clock, calendar, now)
+        clock = replace(halted, segments=(*halted.segments, Segment(start=now, until=None, kind="running", why=why)))
+    changed = replace(clock, goal_s=goal_s, cell=cell)
+    due_at = due_of(changed, calendar) or clock.due_at
+    state: ClockState = "paused" if last.kind == "paused" else "running"
+    if clock.state == "breached" and due_at <= now:
+        state = "breached"
+    return replace(changed, due_at=due_at, state=state)
+
+
+def nearest(clocks: Iterable[ClockRecord]) -> ClockRecord | None:
+    """The running clock that is due first, or was due and still is not kept: what queues are ordered by."""
+    running = (clock for clock in clocks if is_open(clock) and clock.segments[-1].kind == "running")
+    return min(running, key=lambda clock: clock.due_at, default=None)

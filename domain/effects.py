@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from domain.clocks import ClockRecord
+from domain.commands import Actor, Relation
 from domain.decision import Decision
 from domain.facts import Fact
-from domain.message import Message
+from domain.message import Message, StoredFile
 from domain.status import Status
-from domain.ticket import Ticket
+from domain.ticket import Ticket, TicketState
 
 
 class Outcome(StrEnum):
@@ -40,7 +42,8 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
-    """A message that joins an existing ticket; ``status`` is set where it moves the ticket."""
+    """A message that joins an existing ticket; ``status`` is set where it moves the ticket, and ``clocks`` are all of
+    its clocks as they stand then."""
 
     message: Message
     author: str
@@ -49,6 +52,7 @@ class Appended:
     facts: tuple[Fact, ...]
     message_id: str
     status: Status | None = None
+    clocks: tuple[ClockRecord, ...] | None = None
 
     outcome = Outcome.APPENDED
 
@@ -80,6 +84,35 @@ class Suppressed:
 
 
 Effect = Opened | Appended | Repeated | Suppressed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """An internal note to be kept. ``id`` is the message's."""
+
+    id: str
+    author: Actor
+    text: str
+    files: tuple[StoredFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    other: int
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What a command did to a ticket. No line of the ledger: nothing was accepted from outside.
+
+    ``before`` is what it was decided on; the unit of work holds that row locked."""
+
+    before: TicketState
+    after: TicketState
+    facts: tuple[Fact, ...]
+    note: Note | None = None
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

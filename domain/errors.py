@@ -48,3 +48,12 @@ class Conflict(Fault):
 
 class NotFound(Fault):
     """Absent, or outside the caller's scope: the two are never told apart."""
+
+
+class Refused(Conflict):
+    """An action that the process does not allow as the ticket stands. ``missing``: (what, why) for each thing that
+    would have to be there."""
+
+    def __init__(self, public: str, missing: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(public, reason="; ".join([public, *(f"{what}: {why}" for what, why in missing)]))
+        self.missing = missing

@@ -40,6 +40,7 @@ class TicketAssigned(Fact):
     line: str
     group: str | None = None
     assignee: str | None = None
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class StatusChanged(Fact):
     new: str
     line: str
     because: str = ""
+    substatus: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,47 @@ class DuplicateReceived(Fact):
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketEscalated(Fact):
+    """Passed up. The time since the last such fact is the stay on the line."""
+
+    NAME: ClassVar[str] = "ticket.escalated"
+    line: str
+    old: str
+    group: str | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketReturned(Fact):
+    """Passed down. ``times``: how often it has been given back so far."""
+
+    NAME: ClassVar[str] = "ticket.returned"
+    line: str
+    old: str
+    group: str | None = None
+    because: str = ""
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketClassified(Fact):
+    """``changed``: attribute -> [old, new]; ``fields`` -> names of the fields that were set."""
+
+    NAME: ClassVar[str] = "ticket.classified"
+    line: str
+    changed: Mapping[str, Any] = field(default_factory=dict)
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketLinked(Fact):
+    NAME: ClassVar[str] = "ticket.linked"
+    line: str
+    other: int
+    relation: str
+
+
 FACTS: tuple[type[Fact], ...] = (
     TicketCreated,
     TicketAssigned,
@@ -87,4 +130,8 @@ FACTS: tuple[type[Fact], ...] = (
     StatusChanged,
     DeliveryReported,
     DuplicateReceived,
+    TicketEscalated,
+    TicketReturned,
+    TicketClassified,
+    TicketLinked,
 )

@@ -10,7 +10,7 @@ from typing import NewType
 EnvelopeId = NewType("EnvelopeId", str)
 TicketNumber = NewType("TicketNumber", int)
 BlobKey = NewType("BlobKey", str)
-"""Lower-case hex SHA-256 of the content."""
+"""Lower-case hex SHA-256 of the content; or, of what was packed, its place with that hash at the end."""
 
 _NUMBER = re.compile(r"^T-(\d{1,18})$", re.IGNORECASE)
 

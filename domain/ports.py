@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from domain.effects import Effect, Settled
+from domain.commands import Actor, Command
+from domain.effects import Changed, Effect, Settled
 from domain.identity import Identity, Organization
 from domain.ids import BlobKey
 from domain.message import Message, StoredFile
 from domain.people import Agent, ApiToken, Session, TokenScope
 from domain.policy import Policy
-from domain.ticket import KnownTicket
+from domain.ticket import KnownTicket, TicketState
 from domain.views import (
     AttachmentView,
     Filter,
@@ -44,11 +45,11 @@ class Ids(Protocol):
 
 
 class Blobs(Protocol):
-    """Content-addressed bytes. The key is the lower-case hex SHA-256 of the content.
+    """Bytes under keys. ``put`` and ``put_many`` are content-addressed: the key is the lower-case hex SHA-256 of the
+    content, and putting the same content again is a no-op. ``pack`` is for what is small and comes once.
 
-    ``put`` and ``put_many`` return only when the bytes are durable (fsync, or the object store's acknowledgement).
-    Putting the same content again is a no-op. A half-written blob is never visible under its key.
-    Raises ``Unavailable("blobs")`` when the storage is away or full.
+    What keeps returns only when the bytes are durable (fsync, or the object store's acknowledgement). A half-written
+    blob is never visible. Raises ``Unavailable("blobs")`` when the storage is away or full.
     """
 
     async def put(self, content: bytes) -> BlobKey: ...
@@ -56,12 +57,19 @@ class Blobs(Protocol):
         """Keys must be the contents' own hashes."""
         ...
 
+    async def pack(self, contents: Mapping[BlobKey, bytes]) -> Mapping[BlobKey, BlobKey]:
+        """``contents`` as in ``put_many``; gives, by the hash, the key under which the content lies. Small ones lie
+        together and are durable for one sync; their keys say where, differ at every call and end with the hash. A
+        large one's key is its hash."""
+        ...
+
     async def get(self, key: BlobKey) -> bytes:
-        """Raises ``NotFound``."""
+        """Raises ``NotFound``, also for what is erased and for what is no key."""
         ...
 
     async def erase(self, key: BlobKey) -> None:
-        """Forgets the content; erasing what is absent is fine."""
+        """Removes the content for good, durable on return; what was packed with it stays. Erasing what is absent is
+        fine. A further copy of a packed content has a key of its own, and is not touched."""
         ...
 
 
@@ -130,10 +138,28 @@ class UnitOfWork(Protocol):
         """Tickets, messages, clocks, decisions, history, search, ledger lines and outbox rows of the batch."""
         ...
 
+    async def states(self, numbers: Sequence[int]) -> Mapping[int, TicketState]:
+        """Tickets as they stand, locked until the end of the transaction; absent ones are left out."""
+        ...
+
+    async def visible(self, scope: Scope, number: int) -> bool:
+        """Whether the ticket exists for this reader."""
+        ...
+
+    async def agents(self, ids: Sequence[str]) -> Mapping[str, Agent]:
+        """Agents by id; absent ones are left out."""
+        ...
+
+    async def change(self, changed: Sequence[Changed], now: datetime) -> None:
+        """Writes what commands did: ticket, clocks, note, link, history, search and outbox. ``before`` of each must
+        have been read by ``states`` in this transaction."""
+        ...
+
 
 class Store(Protocol):
-    def begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Raises ``Unavailable("database")`` when it cannot be reached, on entry, on use or on commit."""
+    def begin(self, *, person: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Raises ``Unavailable("database")`` when it cannot be reached, on entry, on use or on commit. ``person``:
+        somebody waits for it, so it goes before what is queued in this process."""
         ...
 
 
@@ -202,6 +228,18 @@ class Accounts(Protocol):
         ...
 
     async def token(self, secret: str) -> ApiToken | None: ...
+
+
+class Actions(Protocol):
+    """Doing something to a ticket on somebody's behalf."""
+
+    async def act(
+        self, scope: Scope, number: int, command: Command, actor: Actor, *, version: int | None = None
+    ) -> TicketState:
+        """Decides, writes and returns the ticket as it stands then. Raises ``NotFound`` outside the scope, ``Invalid``
+        for a value that the policy does not know, ``Refused`` with what is missing, and ``Conflict`` where ``version``
+        is given and the ticket has changed since."""
+        ...
 
 
 class PolicySource(Protocol):

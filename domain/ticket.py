@@ -55,6 +55,38 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketState:
+    """A ticket as it stands when somebody acts on it, or a due time comes: read and locked by the unit of work.
+
+    ``version`` grows with every change. ``visits``: the lines it has stood on, in order, the present one last."""
+
+    number: int
+    version: int
+    subject: str
+    status: Status
+    substatus: str | None
+    priority: Priority
+    impact: Level
+    urgency: Level
+    channel: str
+    requester: str
+    organization: str | None
+    plan: str
+    catalog: str
+    kind: str
+    line: str
+    group: str | None
+    assignee: str | None
+    policy_revision: int
+    created_at: datetime
+    closed_at: datetime | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    clocks: tuple[ClockRecord, ...] = ()
+    visits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownTicket:
     """What correlation needs of a ticket that exists (or was opened earlier in the same batch)."""
 

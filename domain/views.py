@@ -138,6 +138,15 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """Another ticket and how this one stands to it; ``theirs``: the link was made from the other one."""
+
+    number: int
+    relation: str
+    theirs: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketView:
     number: int
     subject: str
@@ -165,6 +174,8 @@ class TicketView:
     clocks: tuple[ClockRecord, ...]
     decision: Decision | None
     history: tuple[HistoryEntry, ...]
+    version: int = 1
+    links: tuple[LinkView, ...] = ()
     suggestions: tuple[int, ...] = ()
     """Tickets that the subject names by number: shown, never joined by itself."""
 

@@ -290,6 +290,19 @@ class Bus:
             return None
         return found.data or b""
 
+    async def oldest(self, spec: ConsumerSpec) -> datetime | None:
+        """When the oldest message was stored that the consumer has not settled; None while there is none."""
+        state = await self.consumer_state(spec)
+        if not state.pending and not state.unacknowledged:
+            return None
+        try:
+            with faults():
+                found = await self._jetstream.get_msg(spec.stream, seq=state.floor + 1, subject=spec.filter, next=True)
+        except NotFoundError:
+            return None
+        time: datetime | None = found.time
+        return time
+
     async def purge_below(self, spec: StreamSpec, sequence: int) -> None:
         """Removes every message of the stream whose sequence is lower."""
         with faults():

@@ -10,11 +10,15 @@
 
 A handler takes a batch and answers for each of its messages; where it fails as a whole for an unknown reason, its
 messages are handled one by one, so that one poisoned message costs its neighbours nothing.
+
+The ladder counts what this process saw fail, not deliveries: a message that was in the hands of processes that died
+has been tried by nobody.
 """
 
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,6 +66,7 @@ class Consumer:
         self._spec = spec
         self._handler = handler
         self._stage = spec.durable
+        self._failures: Counter[int] = Counter()
 
     async def run(self, stop: asyncio.Event) -> None:
         async with self._bus.pull(self._spec) as pull, asyncio.TaskGroup() as group:
@@ -121,22 +126,24 @@ class Consumer:
         match answer:
             case None:
                 metrics.STAGE_MESSAGES.labels(stage=self._stage, outcome="done").inc()
+                self._failures.pop(delivery.sequence, None)
                 await _quietly(message.ack())
             case Unavailable():
                 metrics.STAGE_MESSAGES.labels(stage=self._stage, outcome="postponed").inc()
                 await _quietly(message.nak(delay=1))
             case Permanent():
                 await self._bury(message, delivery, answer)
-            case _ if delivery.attempt > len(RETRY_LADDER):
+            case _ if self._failures[delivery.sequence] >= len(RETRY_LADDER):
                 await self._bury(message, delivery, answer)
             case _:
-                delay = RETRY_LADDER[delivery.attempt - 1]
+                delay = RETRY_LADDER[self._failures[delivery.sequence]]
+                self._failures[delivery.sequence] += 1
                 metrics.STAGE_MESSAGES.labels(stage=self._stage, outcome="retried").inc()
                 log.warning(
                     "message.retried",
                     stage=self._stage,
                     envelope=delivery.envelope,
-                    attempt=delivery.attempt,
+                    attempt=self._failures[delivery.sequence],
                     delay_s=delay,
                     reason=_reason(answer),
                 )
@@ -160,6 +167,7 @@ class Consumer:
             await _quietly(message.nak(delay=RETRY_LADDER[0]))
             return
         metrics.STAGE_MESSAGES.labels(stage=self._stage, outcome="dead").inc()
+        self._failures.pop(delivery.sequence, None)
         log.error("message.buried", stage=self._stage, envelope=delivery.envelope, reason=_reason(answer))
         await _quietly(message.term())
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from channels.form import FormChannel, FormDeps, Limits
+from channels.support import describe
 from desk import app as desk
 from desk.pages.form import FormPages
 from domain.errors import Fault
@@ -18,6 +19,7 @@ from gateway.live import BusLiveFeed
 from gateway.releases import BusReleases
 from gateway.reservations import BusReservations
 from gateway.wiring import House
+from router.actions import TicketActions
 
 Check = Callable[[], Awaitable[None]]
 _CHECK_WITHIN = 3.0
@@ -74,10 +76,13 @@ def pages(house: House, intake: BusIntake, live: BusLiveFeed, base_url: str) -> 
         intake=intake,
         uploads=house.database.uploads,
         releases=releases,
+        actions=TicketActions(house.database.store, house.policies, house.clock, house.ids),
+        reservations=BusReservations(house.bus),
         clock=house.clock,
         ids=house.ids,
         secret=house.secret,
         explain=Explainer(house.database, house.policies).explain,
+        describe=describe,
         receipt_state=house.receipt,
         base_url=base_url,
         secure_cookies=base_url.startswith("https:"),

@@ -15,6 +15,7 @@ from gateway.bus_faults import faults
 from gateway.topology import ConsumerSpec
 
 _PULL_EXPIRES = 5.0
+_DRAIN_WITHIN = 2.0
 
 
 class Pull:
@@ -51,8 +52,10 @@ class Pull:
             self._holding.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._holding
-        with contextlib.suppress(nats.errors.Error):
-            await self._subscription.unsubscribe()
+        # Draining, not unsubscribing: what is on its way to us in this moment would wait for its ack_wait to run out.
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            async with asyncio.timeout(_DRAIN_WITHIN):
+                await self._subscription.drain()
         for message in self._waiting:
             with contextlib.suppress(nats.errors.Error):
                 await message.nak()

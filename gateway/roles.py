@@ -8,7 +8,7 @@ import contextlib
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from channels.smtp import SmtpServer
 from domain.errors import Permanent, Temporary, Unavailable
@@ -29,6 +29,9 @@ from router.service import Router
 log = logs.get()
 
 _HOUSEKEEPING_EVERY = 2.0
+_TIDY_EVERY = timedelta(hours=1)
+_KEPT = timedelta(days=1)
+"""Files that no message named, and sign-in links and sessions past their end, are kept so long."""
 
 
 async def web(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
@@ -44,6 +47,7 @@ async def web(house: House, listeners: Listeners, stop: asyncio.Event) -> None:
     async with _together() as run:
         run(live.run(stop))
         run(httpd.serve(app, listening, stop, house.settings.grace))
+        run(house.relay.run(house.database, stop))
         if spool is not None:
             run(spool.drain(intake.follow, stop))
         listeners.serving("http", listening)
@@ -128,6 +132,7 @@ WORK = ("router", "timekeeper")
 
 async def _housekeeping(house: House, reconciler: Reconciler, stop: asyncio.Event) -> None:
     repaired = False
+    tidied: datetime | None = None
     while not stop.is_set():
         try:
             await house.bus.mend()
@@ -138,6 +143,10 @@ async def _housekeeping(house: House, reconciler: Reconciler, stop: asyncio.Even
                 pass
             await reconciler.step()
             await _measure(house)
+            if tidied is None or house.clock.now() - tidied > _TIDY_EVERY:
+                tidied = house.clock.now()
+                await house.database.uploads.forget(tidied - _KEPT)
+                await house.database.accounts.forget(tidied - _KEPT)
         except Temporary as error:
             log.warning("housekeeping.postponed", reason=error.reason)
         with contextlib.suppress(TimeoutError):
@@ -149,10 +158,15 @@ async def _measure(house: House) -> None:
     for spec in CONSUMERS:
         state = await house.bus.consumer_state(spec)
         metrics.STAGE_PENDING.labels(stage=spec.durable).set(state.pending + state.unacknowledged)
+        _show_age(spec.durable, await house.bus.oldest(spec), house.clock.now())
     waiting, since = await house.database.outbox.waiting()
     metrics.STAGE_PENDING.labels(stage="relay").set(waiting)
-    age = (house.clock.now() - since).total_seconds() if since else 0.0
-    metrics.STAGE_OLDEST.labels(stage="relay").set(max(age, 0.0))
+    _show_age("relay", since, house.clock.now())
+
+
+def _show_age(stage: str, since: datetime | None, now: datetime) -> None:
+    age = (now - since).total_seconds() if since else 0.0
+    metrics.STAGE_OLDEST.labels(stage=stage).set(max(age, 0.0))
 
 
 def checks(house: House) -> dict[str, httpd.Check]:

@@ -14,7 +14,11 @@ from domain.facts import (
     MessageAppended,
     StatusChanged,
     TicketAssigned,
+    TicketClassified,
     TicketCreated,
+    TicketEscalated,
+    TicketLinked,
+    TicketReturned,
 )
 
 DAY = 86_400.0
@@ -53,7 +57,8 @@ INTAKE = StreamSpec(name="INTAKE", subjects=("intake.*",), durable=True)
 MESSAGE = StreamSpec(name="MESSAGE", subjects=("message.*", "drive.*"), durable=False, max_age=7 * DAY)
 TICKET = StreamSpec(name="TICKET", subjects=("ticket.*",), durable=False, max_age=7 * DAY)
 REPLY = StreamSpec(name="REPLY", subjects=("reply.*",), durable=True)
-DEAD = StreamSpec(name="DEAD", subjects=("dead.>",), durable=True)
+DEAD = StreamSpec(name="DEAD", subjects=("dead.>",), durable=True, max_age=90 * DAY)
+"""The keeper takes each letter into the quarantine at once, with its payload; the stream is the copy behind it."""
 STREAMS: tuple[StreamSpec, ...] = (INTAKE, MESSAGE, TICKET, REPLY, DEAD)
 
 NORMALIZER = ConsumerSpec(stream="INTAKE", durable="normalizer", filter="intake.*", batch=64, at_once=2)
@@ -74,6 +79,10 @@ FACT_SUBJECTS: dict[type[Fact], str] = {
     StatusChanged: "ticket.status_changed",
     DeliveryReported: "ticket.delivery_reported",
     DuplicateReceived: "ticket.duplicate_received",
+    TicketEscalated: "ticket.escalated",
+    TicketReturned: "ticket.returned",
+    TicketClassified: "ticket.classified",
+    TicketLinked: "ticket.linked",
 }
 SUBJECT_BY_NAME: dict[str, str] = {fact.NAME: subject for fact, subject in FACT_SUBJECTS.items()}
 

@@ -1,6 +1,6 @@
-"""The web form's JSON to a Message. Called by the pipeline.
+"""The web form's JSON to a Message, and that of a request which was filed by the API. Called by the pipeline.
 
-Arrives: one JSON object as ``channels.form`` accepted it, from a page or the API; files went into the blobs before.
+Arrives: one JSON object as ``channels.form`` or the API accepted it; files went into the blobs before.
 Leaves: a message whose fields keep everything that was given. Raises ``Invalid`` with the field named.
 """
 
@@ -16,7 +16,7 @@ from normalizer import language
 from normalizer.mail import addresses, caps, charsets, files
 from normalizer.mail.headers import one_line
 
-_TEXTS = ("name", "email", "phone", "subject", "body", "catalog", "locale", "idempotency_key")
+_TEXTS = ("name", "email", "phone", "subject", "body", "catalog", "locale", "idempotency_key", "filed_by")
 _NOT_PHONE = re.compile(r"[^\d+]+")
 _LONGEST = 100_000
 
@@ -38,7 +38,7 @@ def normalize(envelope: Envelope, raw: bytes) -> Normalized:
         account=envelope.account,
         adapter=envelope.adapter,
         received_at=envelope.received_at,
-        key=f"form:{envelope.account}:{key[:200]}",
+        key=f"{envelope.channel}:{envelope.account}:{key[:200]}",
         sender=sender,
         subject=subject,
         text=body.strip("\n"),
@@ -121,7 +121,7 @@ def _fields(given: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any
     if consent is not None and not isinstance(consent, dict | bool | str):
         raise Invalid("consent", "is not an object")
     kept: dict[str, Any] = {charsets.clean(str(name))[:100]: _clean(value) for name, value in answers.items()}
-    for name in ("name", "email", "phone", "locale"):
+    for name in ("name", "email", "phone", "locale", "filed_by"):
         if texts[name].strip():
             kept.setdefault(name, texts[name].strip()[: caps.SUBJECT])
     if consent is not None:

@@ -146,7 +146,7 @@ def normalize(envelope: Envelope, raw: bytes) -> Normalized:
     form; never for mail."""
     if envelope.channel == "email":
         return _mail(envelope, raw)
-    if envelope.channel == "form":
+    if envelope.channel in ("form", "api"):
         return form.normalize(envelope, raw)
     raise Permanent("This channel is not supported", reason=f"no normaliser for channel {envelope.channel[:40]!r}")
 

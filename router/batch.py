@@ -11,7 +11,7 @@ from domain.effects import Appended, Effect, Opened, Outcome, Repeated
 from domain.identity import mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
 from domain.ports import Recollection
-from domain.status import OPEN, Status
+from domain.status import OPEN, Status, on_requester_reply
 from domain.ticket import KnownTicket
 from domain.tokens import find_tokens, verify_ticket
 from router.known import Known
@@ -42,6 +42,11 @@ class BatchView:
         if settled is None:
             return False
         return not (RELEASED in message.flags and settled.outcome in _HELD)
+
+    def resting(self) -> tuple[int, ...]:
+        """Tickets that a message of their requester would move."""
+        tickets = self._recalled.tickets.values()
+        return tuple(sorted(each.number for each in tickets if on_requester_reply(each.status) is not each.status))
 
     def may_open(self, messages: Iterable[Message]) -> int:
         """About how many of them will open a ticket, so that numbers are asked for once."""

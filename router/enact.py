@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from domain.clocks import ClockRecord, Segment
+from domain.clocks import ClockRecord
 from domain.effects import Appended, Effect, Opened, Repeated, Suppressed
 from domain.facts import (
     DeliveryReported,
@@ -15,20 +15,31 @@ from domain.facts import (
     TicketCreated,
 )
 from domain.message import Message
+from domain.policy import Policy
 from domain.ports import Ids
 from domain.status import Status
-from domain.ticket import Ticket
-from router.verdict import ClockStart, Join, Open, Repeat, Verdict, Withhold
+from domain.ticket import Ticket, TicketState
+from router.clockwork import begun, on_status, reopened
+from router.verdict import Join, Open, Repeat, Verdict, Withhold
 
 BY = "router"
 
 
-def enact(verdict: Verdict, message: Message, *, number: int, ids: Ids, now: datetime) -> Effect:
-    """``number`` is used only where a ticket is opened."""
+def enact(
+    verdict: Verdict,
+    message: Message,
+    *,
+    number: int,
+    policy: Policy,
+    state: TicketState | None,
+    ids: Ids,
+    now: datetime,
+) -> Effect:
+    """``number`` is used only where a ticket is opened; ``state`` is that of a ticket which the message moves."""
     if isinstance(verdict, Open):
         return _opened(verdict, message, number, ids, now)
     if isinstance(verdict, Join):
-        return _appended(verdict, message, ids, now)
+        return _appended(verdict, message, policy, state, ids, now)
     if isinstance(verdict, Repeat):
         return _repeated(verdict, message, now)
     return _suppressed(verdict, message, now)
@@ -57,7 +68,7 @@ def _opened(verdict: Open, message: Message, number: int, ids: Ids, now: datetim
         language=verdict.language,
         fields=message.fields,
         flags=_flags(message.flags, verdict.flags),
-        clocks=tuple(_clock(start, ids) for start in verdict.clocks),
+        clocks=tuple(begun(start, ids, "the ticket was opened") for start in verdict.clocks),
     )
     created = TicketCreated(
         ticket=number,
@@ -82,7 +93,9 @@ def _opened(verdict: Open, message: Message, number: int, ids: Ids, now: datetim
     )
 
 
-def _appended(verdict: Join, message: Message, ids: Ids, now: datetime) -> Appended:
+def _appended(
+    verdict: Join, message: Message, policy: Policy, state: TicketState | None, ids: Ids, now: datetime
+) -> Appended:
     message_id = ids.new()
     flags = _flags(message.flags, verdict.flags)
     facts: tuple[Fact, ...] = (
@@ -117,7 +130,20 @@ def _appended(verdict: Join, message: Message, ids: Ids, now: datetime) -> Appen
         facts=facts,
         message_id=message_id,
         status=verdict.status if verdict.status != verdict.old else None,
+        clocks=_after_reply(verdict, policy, state, ids, now),
     )
+
+
+def _after_reply(
+    verdict: Join, policy: Policy, state: TicketState | None, ids: Ids, now: datetime
+) -> tuple[ClockRecord, ...] | None:
+    """The clocks of a ticket that goes back to work: what was paused runs on."""
+    if state is None or verdict.status == verdict.old:
+        return None
+    clocks = on_status(state.clocks, verdict.old, verdict.status, policy, now)
+    if verdict.old is Status.CLOSED:
+        clocks = reopened(clocks, state.plan, state.priority, policy, now, ids)
+    return clocks
 
 
 def _repeated(verdict: Repeat, message: Message, now: datetime) -> Repeated:
@@ -151,21 +177,6 @@ def _suppressed(verdict: Withhold, message: Message, now: datetime) -> Suppresse
         if verdict.number is not None
     )
     return Suppressed(message=message, reason=verdict.reason, number=verdict.number, facts=facts)
-
-
-def _clock(start: ClockStart, ids: Ids) -> ClockRecord:
-    running = Segment(start=start.opens, until=None, kind="running", why="the ticket was opened")
-    return ClockRecord(
-        id=ids.new(),
-        target=start.target,
-        state="running",
-        calendar=start.calendar,
-        cell=start.cell,
-        goal_s=start.goal_s,
-        started_at=start.started_at,
-        due_at=start.due_at,
-        segments=(running,),
-    )
 
 
 def _flags(own: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:

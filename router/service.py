@@ -19,7 +19,7 @@ from domain.tokens import verify_ticket
 from router.batch import BatchView, claimed_tokens
 from router.decide import decide
 from router.enact import enact
-from router.verdict import Open
+from router.verdict import Join, Open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,7 @@ class Router:
         self, messages: Sequence[Message], uow: UnitOfWork, policy: Policy, now: datetime
     ) -> tuple[list[Effect], dict[int, Exception]]:
         view = BatchView(await uow.recall(messages, now, self._verified(messages)), self._secret)
+        states = await uow.states(view.resting())
         numbers = list(reversed(await uow.next_numbers(count))) if (count := view.may_open(messages)) else []
         effects: list[Effect] = []
         failed: dict[int, Exception] = {}
@@ -68,7 +69,8 @@ class Router:
                 if isinstance(verdict, Open) and not numbers:
                     numbers = list(await uow.next_numbers(1))
                 number = numbers.pop() if isinstance(verdict, Open) else 0
-                effect = enact(verdict, message, number=number, ids=self._ids, now=now)
+                state = states.get(verdict.number) if isinstance(verdict, Join) else None
+                effect = enact(verdict, message, number=number, policy=policy, state=state, ids=self._ids, now=now)
             except Temporary:  # the transaction itself is at fault
                 raise
             except Exception as fault:  # one message's fault must not stop its neighbours

@@ -26,6 +26,10 @@ _agents, _lines, _links, _sessions, _tokens = (
 )
 
 
+seen_agents = _agents
+"""For conditions of ``read_agents``."""
+
+
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -70,7 +74,7 @@ class SqlAccounts:
     async def _agents(self, *conditions: Any) -> Sequence[Agent]:
         with faults():
             async with self._engines.read.connect() as connection:
-                return await _read_agents(connection, *conditions)
+                return await read_agents(connection, *conditions)
 
     async def new_link(self, agent_id: str, now: datetime, valid: timedelta) -> str:
         secret = secrets.token_urlsafe(32)
@@ -100,7 +104,7 @@ class SqlAccounts:
             .returning(_links.c.agent_id)
         )
         agent_id = (await connection.execute(taken)).scalar()
-        found = await _read_agents(connection, _agents.c.id == agent_id) if agent_id else []
+        found = await read_agents(connection, _agents.c.id == agent_id) if agent_id else []
         if not found or not found[0].active:
             return None
         await connection.execute(delete(_sessions).where(_sessions.c.expires_at <= now))
@@ -123,7 +127,7 @@ class SqlAccounts:
         with faults():
             async with self._engines.read.connect() as connection:
                 row = (await connection.execute(query)).first()
-                found = await _read_agents(connection, _agents.c.id == row.agent_id) if row else []
+                found = await read_agents(connection, _agents.c.id == row.agent_id) if row else []
         if row is None or not found or not found[0].active:
             return None
         return Session(id=row.id, agent=found[0], csrf=row.csrf, expires_at=row.expires_at)
@@ -133,6 +137,17 @@ class SqlAccounts:
             with faults():
                 async with self._engines.write.begin() as connection:
                     await connection.execute(delete(_sessions).where(_sessions.c.secret_hash == _hash(secret)))
+
+    async def forget(self, before: datetime) -> int:
+        """Drops links and sessions that expired before; returns how many."""
+        async with self._writer.turn(Turn.HOUSEKEEPING):
+            with faults():
+                async with self._engines.write.begin() as connection:
+                    gone = [
+                        await connection.execute(delete(table_).where(table_.c.expires_at < before))
+                        for table_ in (_links, _sessions)
+                    ]
+        return sum(done.rowcount for done in gone)
 
     async def add_token(self, *, name: str, scope: TokenScope, now: datetime) -> str:
         secret = "pt_" + secrets.token_urlsafe(32)
@@ -160,7 +175,8 @@ class SqlAccounts:
         return None if row is None else ApiToken(id=row.id, name=row.name, scope=row.scope)
 
 
-async def _read_agents(connection: AsyncConnection, *conditions: Any) -> list[Agent]:
+async def read_agents(connection: AsyncConnection, *conditions: Any) -> list[Agent]:
+    """Agents with their lines, by name."""
     query = select(_agents).where(*conditions).order_by(_agents.c.name)
     rows = list(await connection.execute(query))
     lines: dict[str, set[str]] = {}

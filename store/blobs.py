@@ -1,8 +1,8 @@
-"""Content-addressed files with fsync, behind ``domain.ports.Blobs``.
+"""Files with fsync, behind ``domain.ports.Blobs``.
 
-A blob is written under a temporary name, fsynced, renamed to its key and its folder fsynced, so that a name never
-stands for half a content. Folders are sixteen, by the key's first hex digit: a batch then syncs few of them, and a
-million blobs are 62,000 names in each.
+A content-addressed blob is written under a temporary name, fsynced, renamed to its key and its folder fsynced, so that
+a name never stands for half a content. Folders are sixteen, by the key's first hex digit: a batch then syncs few of
+them, and a million blobs are 62,000 names in each. What is small and comes once lies in ``packs`` (``store.packs``).
 """
 
 import asyncio
@@ -12,14 +12,18 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from domain.errors import NotFound, Unavailable
 from domain.ids import BlobKey
+from store.packs import PACKED_UP_TO, Packs, place_of, sync_folder
 
-_KEY = re.compile(r"^[0-9a-f]{64}$")
+_KEY = re.compile("[0-9a-f]{64}")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 _WORKERS = 4
 """Fsyncs that are under way at once share journal commits of the file system."""
 
@@ -33,6 +37,7 @@ class FileBlobs:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._packs = Packs(root / "packs")
         self._threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="blobs")
 
     def open(self) -> None:
@@ -42,9 +47,11 @@ class FileBlobs:
             (self._root / "incoming").mkdir(exist_ok=True)
             for left in (self._root / "incoming").iterdir():
                 left.unlink(missing_ok=True)
+            self._packs.open()
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
+        self._packs.close()
 
     async def put(self, content: bytes) -> BlobKey:
         key = key_of(content)
@@ -59,18 +66,35 @@ class FileBlobs:
         loop = asyncio.get_running_loop()
         await asyncio.gather(*(loop.run_in_executor(self._threads, self._write, share) for share in shares))
 
+    async def pack(self, contents: Mapping[BlobKey, bytes]) -> Mapping[BlobKey, BlobKey]:
+        small = {key: content for key, content in contents.items() if len(content) <= PACKED_UP_TO}
+        large = {key: content for key, content in contents.items() if key not in small}
+        packed, _ = await asyncio.gather(self._in_thread(self._pack, small), self.put_many(large))
+        return {**packed, **{key: key for key in large}}
+
     async def get(self, key: BlobKey) -> bytes:
-        path = self._path(key)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _read, path)
+        place = place_of(key)
+        if place is not None:
+            return await self._in_thread(self._packs.read, place)
+        return await self._in_thread(_read, self._path(key))
 
     async def erase(self, key: BlobKey) -> None:
-        path = self._path(key)
-        await asyncio.get_running_loop().run_in_executor(self._threads, _forget, path)
+        place = place_of(key)
+        if place is not None:
+            await self._in_thread(self._packs.erase, place)
+        else:
+            await self._in_thread(_forget, self._path(key))
+
+    async def _in_thread(self, work: Callable[[_T], _R], given: _T) -> _R:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _translated, work, given)
 
     def _path(self, key: str) -> Path:
-        if not _KEY.match(key):
-            raise NotFound("No such file", reason="not a blob key")
-        return self._root / key[0] / key
+        return self._root / _checked(key)[0] / key
+
+    def _pack(self, contents: Mapping[BlobKey, bytes]) -> Mapping[BlobKey, BlobKey]:
+        for key in contents:
+            _checked(key)
+        return self._packs.write(contents) if contents else {}
 
     def _write(self, items: list[tuple[BlobKey, bytes]]) -> None:
         """Plain strings for paths: at hundreds of blobs a second pathlib's objects cost more than the system calls."""
@@ -78,9 +102,7 @@ class FileBlobs:
         with _storage_faults():
             folders = set()
             for key, content in items:
-                if not _KEY.match(key):
-                    raise NotFound("No such file", reason="not a blob key")
-                folder = f"{root}/{key[0]}"
+                folder = f"{root}/{_checked(key)[0]}"
                 folders.add(folder)
                 if os.path.exists(f"{folder}/{key}"):
                     continue
@@ -92,7 +114,7 @@ class FileBlobs:
                     Path(incoming).unlink(missing_ok=True)
                     raise
             for folder in folders:
-                _sync_folder(folder)
+                sync_folder(folder)
 
 
 def _write_durably(path: str, content: bytes) -> None:
@@ -106,12 +128,10 @@ def _write_durably(path: str, content: bytes) -> None:
         os.close(handle)
 
 
-def _sync_folder(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _checked(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise NotFound("No such file", reason="not a blob key")
+    return key
 
 
 def _read(path: Path) -> bytes:
@@ -119,14 +139,16 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise NotFound("No such file", reason="blob absent") from None
-    except OSError as error:
-        raise Unavailable("blobs", reason=f"blobs: {error.strerror}") from error
 
 
 def _forget(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    sync_folder(str(path.parent))
+
+
+def _translated(work: Callable[[_T], _R], given: _T) -> _R:
     with _storage_faults():
-        path.unlink(missing_ok=True)
-        _sync_folder(str(path.parent))
+        return work(given)
 
 
 @contextlib.contextmanager

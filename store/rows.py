@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from domain.clocks import ClockRecord, nearest
 from domain.decision import Decision
 from domain.effects import Appended, Opened, Suppressed
 from domain.facts import Fact
@@ -46,17 +47,24 @@ class Rows:
     held: list[dict[str, Any]] = field(default_factory=list)
     documents: list[search.Document] = field(default_factory=list)
     touched: list[dict[str, Any]] = field(default_factory=list)
+    reclocked: dict[int, tuple[ClockRecord, ...]] = field(default_factory=dict)
 
 
 def opened(rows: Rows, effect: Opened, now: datetime, ids: Ids) -> None:
     ticket = effect.ticket
     rows.tickets.append(_ticket_row(ticket, effect.message, now))
     rows.participants.append({"number": ticket.number, "identity_id": ticket.requester, "role": "requester"})
-    for clock in ticket.clocks:
+    add_clocks(rows, ticket.number, ticket.clocks)
+    _message(rows, effect.message, effect.message_id, ticket.number, effect.author, ids)
+    _decision(rows, effect.decision, effect.message_id, ticket.number, ids)
+
+
+def add_clocks(rows: Rows, number: int, clocks: Iterable[ClockRecord]) -> None:
+    for clock in clocks:
         rows.clocks.append(
             {
                 "id": clock.id,
-                "number": ticket.number,
+                "number": number,
                 "target": clock.target,
                 "state": clock.state,
                 "calendar": clock.calendar,
@@ -78,20 +86,29 @@ def opened(rows: Rows, effect: Opened, now: datetime, ids: Ids) -> None:
             }
             for position, s in enumerate(clock.segments)
         )
-    _message(rows, effect.message, effect.message_id, ticket.number, effect.author, ids)
-    _decision(rows, effect.decision, effect.message_id, ticket.number, ids)
+
+
+def due(clocks: Iterable[ClockRecord]) -> dict[str, Any]:
+    """The columns by which queues are ordered."""
+    first = nearest(clocks)
+    return {
+        "due_at": first.due_at if first else None,
+        "due_target": first.target if first else None,
+        "due_sort": int(first.due_at.timestamp()) if first else _NO_DUE,
+    }
 
 
 def appended(rows: Rows, effect: Appended, now: datetime, ids: Ids) -> None:
     rows.touched.append(
         {"n": effect.number, "new_status": effect.status, "now": now, "a": len(effect.message.attachments)}
     )
+    if effect.clocks is not None:
+        rows.reclocked[effect.number] = effect.clocks
     _message(rows, effect.message, effect.message_id, effect.number, effect.author, ids)
     _decision(rows, effect.decision, effect.message_id, effect.number, ids)
 
 
 def _ticket_row(ticket: Ticket, message: Message, now: datetime) -> dict[str, Any]:
-    first = min(ticket.clocks, key=lambda clock: clock.due_at, default=None)
     return {
         "number": ticket.number,
         "subject": ticket.subject,
@@ -120,9 +137,7 @@ def _ticket_row(ticket: Ticket, message: Message, now: datetime) -> dict[str, An
         "created_at": ticket.created_at,
         "updated_at": now,
         "closed_at": None,
-        "due_at": first.due_at if first else None,
-        "due_target": first.target if first else None,
-        "due_sort": int(first.due_at.timestamp()) if first else _NO_DUE,
+        **due(ticket.clocks),
         "version": 1,
     }
 

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, literal_column, select, tuple_, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.clocks import ClockRecord
 from domain.effects import Appended, Effect, Opened, Repeated, Suppressed
 from domain.message import RELEASED, UNPROVEN
 from domain.ports import Ids
@@ -67,6 +68,9 @@ async def save(
         if values:
             await connection.execute(plain_insert(target), values)
     await _touch(connection, rows.touched)
+    for number, standing in rows.reclocked.items():
+        await rewrite_clocks(connection, number, standing)
+        await connection.execute(update(tickets).where(tickets.c.number == number).values(**rows_of.due(standing)))
     await search.index(connection, rows.documents)
     await _claim_conversations(connection, effects, now)
     await _keep_books(connection, effects, now)
@@ -104,6 +108,23 @@ async def _touch(connection: AsyncConnection, touched: Sequence[Mapping[str, Any
     if moved:
         moving = {**common, "status": bindparam("new_status"), "open": bindparam("is_open"), "closed_at": None}
         await connection.execute(statement.values(**moving), moved)
+
+
+async def rewrite_clocks(connection: AsyncConnection, number: int, standing: Sequence[ClockRecord]) -> None:
+    """A ticket's clocks and their segments, as they are now."""
+    rows = rows_of.Rows()
+    rows_of.add_clocks(rows, number, standing)
+    if not rows.clocks:
+        return
+    statement = insert(connection, clocks)
+    kept = ("state", "cell", "goal_s", "due_at", "consumed_s")
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"], set_={name: statement.excluded[name] for name in kept}
+    )
+    await connection.execute(statement, rows.clocks)
+    await connection.execute(segments.delete().where(segments.c.clock_id.in_([row["id"] for row in rows.clocks])))
+    if rows.segments:
+        await connection.execute(plain_insert(segments), rows.segments)
 
 
 async def _claim_conversations(connection: AsyncConnection, effects: Sequence[Effect], now: datetime) -> None:

@@ -6,7 +6,7 @@ connection that never makes them wait.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -15,9 +15,13 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.effects import Effect
+from domain.effects import Changed, Effect
 from domain.message import Message
+from domain.people import Agent
 from domain.ports import Ids, Recollection
+from domain.ticket import TicketState
+from domain.views import Scope
+from store import changes
 from store.engine import Engines, faults
 from store.recall import recall
 from store.rows import Outgoing
@@ -106,6 +110,28 @@ class SqlUnitOfWork:
         with faults():
             self.outgoing += await self._perform(lambda c: save(c, effects, now, self._ids))
 
+    async def states(self, numbers: Sequence[int]) -> Mapping[int, TicketState]:
+        if not numbers:
+            return {}
+        with faults():
+            found: Mapping[int, TicketState] = await self._perform(lambda c: changes.states(c, numbers))
+        return found
+
+    async def visible(self, scope: Scope, number: int) -> bool:
+        with faults():
+            return bool(await self._perform(lambda c: changes.exists(c, scope, number)))
+
+    async def agents(self, ids: Sequence[str]) -> Mapping[str, Agent]:
+        if not ids:
+            return {}
+        with faults():
+            found: Mapping[str, Agent] = await self._perform(lambda c: changes.agents(c, ids))
+        return found
+
+    async def change(self, changed: Sequence[Changed], now: datetime) -> None:
+        with faults():
+            self.outgoing += await self._perform(lambda c: changes.change(c, changed, now, self._ids))
+
 
 async def _next_numbers(connection: AsyncConnection, count: int) -> Sequence[int]:
     if connection.dialect.name == "sqlite":
@@ -134,8 +160,8 @@ class SqlStore:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="uow")
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[SqlUnitOfWork]:
-        async with self._writer.turn(Turn.ROUTING):
+    async def begin(self, *, person: bool = False) -> AsyncIterator[SqlUnitOfWork]:
+        async with self._writer.turn(Turn.PERSON if person else Turn.ROUTING):
             with faults():
                 async with self._transaction() as perform:
                     uow = SqlUnitOfWork(perform, self._ids)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from domain.ids import BlobKey
 from domain.message import StoredFile
@@ -39,3 +39,11 @@ class SqlUploads:
         if row is None:
             return None
         return StoredFile(blob=BlobKey(row.blob), name=row.name, size=row.size, media_type=row.media_type)
+
+    async def forget(self, before: datetime) -> int:
+        """Drops what nobody named; returns how many. The contents stay: another message may hold the same."""
+        async with self._writer.turn(Turn.HOUSEKEEPING):
+            with faults():
+                async with self._engines.write.begin() as connection:
+                    done = await connection.execute(delete(_uploads).where(_uploads.c.created_at < before))
+        return int(done.rowcount)

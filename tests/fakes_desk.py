@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from channels.support import describe
 from desk.deps import Desk
 from desk.pages.queue import matches, order_key
+from domain.commands import Actor, Command
 from domain.decision import Decision
 from domain.errors import Conflict, Invalid, NotFound, Unavailable
 from domain.ids import BlobKey, parse_number
@@ -19,6 +21,7 @@ from domain.people import Agent, ApiToken, Session
 from domain.policy import Policy
 from domain.ports import Draft, LiveEvent
 from domain.status import OPEN
+from domain.ticket import TicketState
 from domain.views import (
     AttachmentView,
     Filter,
@@ -31,6 +34,7 @@ from domain.views import (
     Sort,
     TicketView,
 )
+from store.packs import PACKED_UP_TO
 from tests import fakes_desk_data as data
 
 SECRET = b"a secret of the tests, long enough to sign with"
@@ -59,6 +63,7 @@ class FakeBlobs:
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
         self.away = False
+        self._packs = itertools.count()
 
     async def put(self, content: bytes) -> BlobKey:
         if self.away:
@@ -69,6 +74,15 @@ class FakeBlobs:
 
     async def put_many(self, contents: Mapping[BlobKey, bytes]) -> None:
         self.contents.update(contents)
+
+    async def pack(self, contents: Mapping[BlobKey, bytes]) -> Mapping[BlobKey, BlobKey]:
+        pack = f"pack-{next(self._packs):032x}-0"
+        keys = {
+            key: BlobKey(f"{pack}-{len(content)}-{key}") if len(content) <= PACKED_UP_TO else key
+            for key, content in contents.items()
+        }
+        self.contents.update({keys[key]: content for key, content in contents.items()})
+        return keys
 
     async def get(self, key: BlobKey) -> bytes:
         if key not in self.contents:
@@ -336,6 +350,24 @@ class FakeReleases:
         return "RELEASED".rjust(26, "0")
 
 
+@dataclass
+class FakeActions:
+    """Takes down what was asked; raises what it is told to."""
+
+    views: FakeViews
+    done: list[tuple[int, Command, Actor, int | None]] = field(default_factory=list)
+    refusal: Exception | None = None
+
+    async def act(
+        self, scope: Scope, number: int, command: Command, actor: Actor, *, version: int | None = None
+    ) -> TicketState:
+        await self.views.ticket(scope, number)
+        if self.refusal is not None:
+            raise self.refusal
+        self.done.append((number, command, actor, version))
+        return None  # type: ignore[return-value]  # the API reads the ticket again
+
+
 class World:
     """All fakes, and the desk's dependencies over them."""
 
@@ -344,6 +376,7 @@ class World:
         self.accounts, self.policy, self.live = FakeAccounts(), FakePolicySource(), FakeLive()
         self.intake, self.uploads = FakeIntake(self.ids), FakeUploads()
         self.reservations, self.releases = FakeReservations(), FakeReleases(self.views)
+        self.actions = FakeActions(self.views)
         self.receipts: dict[str, Receipt] = {}
         for number, found in self.views.tickets.items():
             self.blobs.contents[data.key_of(data.raw_of(number))] = data.raw_of(number)
@@ -366,7 +399,8 @@ class World:
         deps = Desk(
             views=self.views, accounts=self.accounts, blobs=self.blobs, policy=self.policy, live=self.live,
             intake=self.intake, uploads=self.uploads, releases=self.releases, clock=self.clock, ids=self.ids,
-            secret=SECRET, explain=self.explain, receipt_state=self.receipt_state, base_url="http://desk.test",
+            actions=self.actions, reservations=self.reservations,
+            secret=SECRET, explain=self.explain, describe=describe, receipt_state=self.receipt_state, base_url="http://desk.test",
             secure_cookies=False,
         )  # fmt: skip
         return replace(deps, **changes)

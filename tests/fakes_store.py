@@ -8,17 +8,19 @@ import copy
 import itertools
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 
-from domain.effects import Appended, Effect, Opened, Repeated, Settled, Suppressed
+from domain.effects import Appended, Changed, Effect, Opened, Repeated, Settled, Suppressed
 from domain.errors import Unavailable
 from domain.identity import Identity, Organization, mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
+from domain.people import Agent
 from domain.policy import Policy
 from domain.ports import Recollection
 from domain.status import OPEN
-from domain.ticket import KnownTicket
+from domain.ticket import KnownTicket, Ticket, TicketState
+from domain.views import Scope
 
 
 @dataclass
@@ -32,6 +34,9 @@ class Tables:
     identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
     organizations: dict[str, Organization] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
+    states: dict[int, TicketState] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    changes: list[Changed] = field(default_factory=list)
 
 
 class FakeStore:
@@ -44,7 +49,7 @@ class FakeStore:
         self.away = False
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator["FakeUnitOfWork"]:
+    async def begin(self, *, person: bool = False) -> AsyncIterator["FakeUnitOfWork"]:
         if self.away:
             raise Unavailable("database")
         working = copy.deepcopy(self.tables)
@@ -116,13 +121,45 @@ class FakeUnitOfWork:
                     participants=frozenset({effect.author}),
                 )
                 self.tables.opened[number] = effect.ticket.created_at
+                self.tables.states[number] = _state(effect.ticket)
                 self._claim(effect.message, number)
             elif isinstance(effect, Appended):
                 ticket = self.tables.tickets[effect.number]
                 if effect.status is not None:
                     self.tables.tickets[effect.number] = replace(ticket, status=effect.status, closed_at=None)
+                self._move(effect)
                 self._claim(effect.message, effect.number)
         self.tables.effects += effects
+
+    def _move(self, effect: Appended) -> None:
+        state = self.tables.states.get(effect.number)
+        if state is not None:
+            self.tables.states[effect.number] = replace(
+                state,
+                status=effect.status or state.status,
+                clocks=state.clocks if effect.clocks is None else effect.clocks,
+                closed_at=None if effect.status else state.closed_at,
+                version=state.version + 1,
+            )
+
+    async def states(self, numbers: Sequence[int]) -> dict[int, TicketState]:
+        return _of(self.tables.states, numbers)
+
+    async def visible(self, scope: Scope, number: int) -> bool:
+        return number in self.tables.states and scope.sees_line(self.tables.states[number].line)
+
+    async def agents(self, ids: Sequence[str]) -> dict[str, Agent]:
+        return _of(self.tables.agents, ids)
+
+    async def change(self, changed: Sequence[Changed], now: datetime) -> None:
+        for each in changed:
+            number = each.after.number
+            self.tables.states[number] = replace(each.after, version=each.before.version + 1)
+            known = self.tables.tickets[number]
+            self.tables.tickets[number] = replace(
+                known, status=each.after.status, line=each.after.line, closed_at=each.after.closed_at
+            )
+        self.tables.changes += changed
 
     def _settle(self, effect: Effect, now: datetime) -> None:
         envelope = effect.message.envelope_id
@@ -171,6 +208,11 @@ class CountingIds:
 @dataclass
 class FixedPolicy:
     current: Policy
+
+
+def _state(ticket: Ticket) -> TicketState:
+    shared = {f.name for f in fields(Ticket)} & {f.name for f in fields(TicketState)}
+    return TicketState(**{name: getattr(ticket, name) for name in shared}, version=1, visits=(ticket.line,))
 
 
 def _of(table: dict, keys: Iterable) -> dict:

@@ -74,11 +74,15 @@ async def ticket(call: Call) -> web.Response:
     number = parse_number(call.request.match_info["number"])
     if number is None:
         raise NotFound("There is no such ticket")
-    explain = call.query.get("explain", False)
+    return reply(await seen(call, number, explain=call.query.get("explain", False)))
+
+
+async def seen(call: Call, number: int, *, explain: bool = False) -> models.Ticket:
+    """A ticket as it stands now."""
     found = await call.desk.views.ticket(call.scope, number)
     found = with_clocks(found, call.desk.policy.current, call.desk.clock.now())
     explained = await call.desk.explain(call.scope, number) if explain and found.decision else None
-    return reply(shape.ticket(found, explained, explain=explain))
+    return shape.ticket(found, explained, explain=explain)
 
 
 async def receipt(call: Call) -> web.Response:
@@ -89,7 +93,7 @@ async def receipt(call: Call) -> web.Response:
 
 
 async def upload(call: Call) -> web.Response:
-    stored = await receive(call.request, call.desk.blobs)
+    stored = await receive(call.request, call.desk)
     return reply(models.Uploaded(id=await call.desk.uploads.add(stored, call.desk.clock.now())), status=201)
 
 

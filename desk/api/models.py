@@ -133,6 +133,14 @@ class Decision(Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
+class LinkTo(Struct, frozen=True):
+    """Another ticket. ``outward``: this one ``relation`` the other; ``inward``: the other way round."""
+
+    ticket: str
+    relation: Literal["relates_to", "duplicate_of", "caused_by"]
+    direction: Literal["outward", "inward"]
+
+
 class History(Struct, frozen=True):
     at: datetime
     fact: str
@@ -141,7 +149,7 @@ class History(Struct, frozen=True):
 
 
 class Ticket(Struct, frozen=True):
-    """A ticket whole. ``segments`` and ``tried`` come with ``?explain=1``."""
+    """A ticket whole. ``segments`` and ``tried`` come with ``?explain=1``. ``version`` grows with every change."""
 
     number: str
     subject: str
@@ -156,12 +164,15 @@ class Ticket(Struct, frozen=True):
     line: str
     group: str | None
     assignee: str | None
+    substatus: str | None
     policy_revision: int
+    version: int
     created_at: datetime
     fields: dict[str, Any]
     messages: tuple[Message, ...]
     clocks: tuple[Clock, ...]
     decision: Decision | None
+    links: tuple[LinkTo, ...]
     history: tuple[History, ...]
 
 

@@ -83,6 +83,8 @@ def body_of(route: ApiRoute) -> dict[str, Any]:
         return {"multipart/form-data": {"schema": only}}
     assert isinstance(route.takes, type)
     reference = {"$ref": REF.format(name=route.takes.__name__)}
+    if not route.multipart:
+        return {"application/json": {"schema": reference}}
     with_files = {"type": "object", "properties": {"files": {"type": "array", "items": FILE}}}
     return {
         "application/json": {"schema": reference},

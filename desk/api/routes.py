@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from desk.api import handlers, models
+from desk.api import actions, handlers, models, requests
 from desk.api.handlers import Call
 from desk.api.query import EXPLAIN, HELD, TICKETS, Parameter
 
@@ -20,8 +20,9 @@ BINARY = "binary"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRoute:
-    """``needs``: the least scope of the token. ``gives`` None: bytes. ``takes``: models by media type, ``BINARY`` for a
-    multipart file. ``errors``: statuses beyond those that every route of its sort can give."""
+    """``needs``: the least scope of the token. ``gives`` None: bytes. ``takes``: the body's model, or ``BINARY`` for a
+    multipart file; ``multipart``: the model's fields may come as a form too, with files. ``errors``: statuses beyond
+    those that every route of its sort can give."""
 
     method: str
     path: str
@@ -33,7 +34,31 @@ class ApiRoute:
     status: int = 200
     query: Sequence[Parameter] = ()
     takes: type[msgspec.Struct] | str | None = None
+    multipart: bool = False
     errors: tuple[int, ...] = ()
+
+
+def _action(
+    name: str,
+    path: str,
+    about: str,
+    handler: Callable[[Call], Awaitable[web.StreamResponse]],
+    takes: type[msgspec.Struct],
+    status: int = 200,
+) -> ApiRoute:
+    """What is done to a ticket; the answer is the ticket as it stands then."""
+    return ApiRoute(
+        method="POST",
+        path=f"/api/v1/tickets/{{number}}/{path}",
+        name=name,
+        about=about,
+        needs="agent",
+        handler=handler,
+        gives=models.Ticket,
+        status=status,
+        takes=takes,
+        errors=(404, 409, 415),
+    )
 
 
 ROUTES = (
@@ -58,6 +83,33 @@ ROUTES = (
         query=EXPLAIN,
         errors=(404,),
     ),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/tickets",
+        name="fileTicket",
+        about="Files a request on a customer's behalf",
+        needs="agent",
+        handler=actions.file_ticket,
+        gives=models.Accepted,
+        status=202,
+        takes=requests.NewTicket,
+        errors=(409, 415),
+    ),
+    _action("addNote", "note", "Adds an internal note", actions.note, requests.Note, 201),
+    _action("setStatus", "status", "Moves a ticket to another status", actions.status, requests.StatusMove),
+    _action(
+        "assignTicket", "assign", "Gives a ticket to an agent, or back to the line", actions.assign, requests.Assignment
+    ),
+    _action("escalateTicket", "escalate", "Passes a ticket up", actions.escalate, requests.Escalation),
+    _action("returnTicket", "return", "Passes a ticket down", actions.hand_back, requests.Handback),
+    _action(
+        "classifyTicket",
+        "classify",
+        "Sets catalog entry, kind, impact, urgency, priority or fields",
+        actions.classify,
+        requests.Classification,
+    ),
+    _action("linkTicket", "link", "Links a ticket to another", actions.link, requests.LinkRequest),
     ApiRoute(
         method="GET",
         path="/api/v1/receipts/{receipt}",
@@ -121,6 +173,7 @@ ROUTES = (
         gives=models.Accepted,
         status=202,
         takes=models.Submission,
+        multipart=True,
         errors=(404, 409, 413, 415, 429),
     ),
 )

@@ -59,12 +59,22 @@ def ticket(found: TicketView, explained: Decision | None, *, explain: bool) -> m
         line=found.line,
         group=found.group,
         assignee=found.assignee,
+        substatus=found.substatus,
         policy_revision=found.policy_revision,
+        version=found.version,
         created_at=found.created_at,
         fields=dict(found.fields),
         messages=tuple(message(each) for each in found.messages),
         clocks=tuple(clock(each, explain=explain) for each in found.clocks),
         decision=decision(decided, explain=explain) if decided else None,
+        links=tuple(
+            models.LinkTo(
+                ticket=format_number(each.number),
+                relation=each.relation,  # type: ignore[arg-type]
+                direction="inward" if each.theirs else "outward",
+            )
+            for each in found.links
+        ),
         history=tuple(
             models.History(at=entry.at, fact=entry.fact, by=entry.by, detail=dict(entry.detail))
             for entry in found.history

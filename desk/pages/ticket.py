@@ -51,7 +51,8 @@ async def ticket(request: web.Request, me: Me) -> web.Response:
         kind=policy.kinds.get(found.kind),
         plan=policy.plans.get(found.requester.plan),
         history=[
-            (entry, words.fact(policy, entry), words.actor(entry.by, agents)) for entry in reversed(found.history)
+            (entry, words.fact(policy, entry, agents), words.actor(entry.by, agents))
+            for entry in reversed(found.history)
         ],
         suggestions=await suggested(desk, me, found),
         **await rail(request, me, found.line),

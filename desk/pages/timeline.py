@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.clocks import ClockRecord, SegmentKind
+from domain.clocks import ClockRecord, SegmentKind, is_open
 
 WIDTH = 300.0
 """Units of the drawing's own coordinates; the page scales it."""
@@ -28,7 +28,7 @@ class Drawing:
 
 def draw(clock: ClockRecord, now: datetime) -> Drawing:
     """From the start to the due time or the present, whichever is later, with a little air at the end."""
-    stopped = clock.state == "met"
+    stopped = not is_open(clock)
     last = max([clock.due_at, *(segment.until for segment in clock.segments if segment.until)])
     end = last if stopped else max(last, now)
     length = max((end - clock.started_at) * 1.04, timedelta(minutes=1))

@@ -35,6 +35,12 @@ def start_clocks(
     return tuple(clocks), Step(step="clocks", outcome="; ".join(outcomes), because=" ".join(sentences))
 
 
+def start_clock(policy: Policy, plan: Plan, target: Target, priority: Priority, at: datetime) -> ClockStart | None:
+    """One target from a moment on, or None where the plan promises nothing."""
+    goal = plan.goals[target][priority]
+    return None if goal.seconds is None else _clock(policy, plan, target, goal, goal.seconds, at)
+
+
 def spelled(seconds: int) -> str:
     """5400 -> ``1 h 30 min``."""
     hours, rest = divmod(seconds, 3600)

@@ -20,6 +20,7 @@ from store.tables.tickets import (
     OutboxRow,
     ParticipantRow,
     TicketAliasRow,
+    TicketLinkRow,
     TicketNumberRow,
     TicketRow,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "SessionRow",
     "SignInLinkRow",
     "TicketAliasRow",
+    "TicketLinkRow",
     "TicketNumberRow",
     "TicketRow",
     "UploadRow",

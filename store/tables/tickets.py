@@ -82,6 +82,19 @@ class ParticipantRow(Table, table=True):
     role: str = "requester"
 
 
+class TicketLinkRow(Table, table=True):
+    """How a ticket stands to another (``domain.commands.Relation``), seen from ``number``."""
+
+    __tablename__ = "ticket_links"
+    __table_args__ = (Index("ix_ticket_links_other", "other"),)
+
+    number: int = Field(sa_type=Big, foreign_key="tickets.number", primary_key=True)
+    other: int = Field(sa_type=Big, foreign_key="tickets.number", primary_key=True)
+    relation: str = Field(primary_key=True)
+    by: str
+    at: datetime = instant()
+
+
 class ClockRow(Table, table=True):
     __tablename__ = "clocks"
     __table_args__ = (Index("ix_clocks_number", "number"), Index("ix_clocks_due", "state", "due_at"))

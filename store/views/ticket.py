@@ -7,7 +7,6 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.clocks import ClockRecord, Segment
 from domain.decision import Decision, Step
 from domain.errors import NotFound
 from domain.ids import BlobKey
@@ -16,18 +15,20 @@ from domain.views import (
     AttachmentView,
     HistoryEntry,
     IdentityView,
+    LinkView,
     MessageView,
     RequesterView,
     Scope,
     TicketView,
 )
+from store.clocks import read_clocks
 from store.recall import identities, messages_, organizations, persons, tickets
-from store.save import attachments, clocks, decisions, facts_, segments
-from store.tables import AgentRow
+from store.save import attachments, decisions, facts_
+from store.tables import AgentRow, TicketLinkRow
 from store.tables.base import table
 from store.views.scope import visible
 
-_agents = table(AgentRow)
+_agents, _ties = table(AgentRow), table(TicketLinkRow)
 _NOT_FOUND = "No such ticket"
 
 
@@ -60,13 +61,15 @@ async def ticket(connection: AsyncConnection, scope: Scope, number: int) -> Tick
         assignee=row.assignee_id,
         assignee_name=row.assignee_name,
         policy_revision=row.policy_revision,
+        version=row.version,
+        links=await _links(connection, scope, number),
         created_at=row.created_at,
         updated_at=row.updated_at,
         language=row.language,
         fields=row.fields,
         flags=tuple(row.flags),
         messages=await _messages(connection, number),
-        clocks=await _clocks(connection, number),
+        clocks=(await read_clocks(connection, [number])).get(number, ()),
         decision=decision,
         history=await _history(connection, number),
         suggestions=tuple(decision.snapshot.get("suggestions", ())) if decision else (),
@@ -97,6 +100,16 @@ async def _requester(connection: AsyncConnection, ticket_row: Any) -> RequesterV
         organization=organization,
         plan=ticket_row.plan,
     )
+
+
+async def _links(connection: AsyncConnection, scope: Scope, number: int) -> tuple[LinkView, ...]:
+    """Both ways; a ticket outside the scope is not named."""
+    found: list[LinkView] = []
+    for own, far, theirs in ((_ties.c.number, _ties.c.other, False), (_ties.c.other, _ties.c.number, True)):
+        query = select(far.label("far"), _ties.c.relation).join_from(_ties, tickets, tickets.c.number == far)
+        rows = await connection.execute(query.where(visible(scope), own == number).order_by(_ties.c.at))
+        found.extend(LinkView(number=row.far, relation=row.relation, theirs=theirs) for row in rows)
+    return tuple(found)
 
 
 async def _messages(connection: AsyncConnection, number: int) -> tuple[MessageView, ...]:
@@ -154,29 +167,6 @@ def _attachment(row: Any) -> AttachmentView:
             content_id=row.content_id,
             inline=row.inline,
         ),
-    )
-
-
-async def _clocks(connection: AsyncConnection, number: int) -> tuple[ClockRecord, ...]:
-    found = list(await connection.execute(select(clocks).where(clocks.c.number == number).order_by(clocks.c.due_at)))
-    query = select(segments).where(segments.c.clock_id.in_([row.id for row in found]))
-    parts: dict[str, list[Segment]] = {}
-    for row in await connection.execute(query.order_by(segments.c.clock_id, segments.c.position)):
-        parts.setdefault(row.clock_id, []).append(Segment(start=row.start, until=row.until, kind=row.kind, why=row.why))
-    return tuple(
-        ClockRecord(
-            id=row.id,
-            target=row.target,
-            state=row.state,
-            calendar=row.calendar,
-            cell=row.cell,
-            goal_s=row.goal_s,
-            started_at=row.started_at,
-            due_at=row.due_at,
-            consumed_s=row.consumed_s,
-            segments=tuple(parts.get(row.id, ())),
-        )
-        for row in found
     )
 
 

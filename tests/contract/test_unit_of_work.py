@@ -2,15 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domain.effects import Outcome, Settled
+from domain.businesstime import Calendar
+from domain.clocks import ended, paused
+from domain.commands import Actor
+from domain.effects import Changed, Note, Outcome, Settled
+from domain.facts import TicketEscalated
 from domain.message import Bounce
 from domain.status import Status
+from domain.ticket import Priority
+from domain.views import Scope
 from gateway.system import SystemClock, UlidIds
 from store import Database
 from tests.fakes_store import FakeStore
@@ -205,3 +212,63 @@ async def test_a_batch_of_one_conversation_racing_with_another_waits_for_it(stor
     else:
         number, seen = await asyncio.gather(first(), second())
     assert seen == {"thread": number}
+
+
+async def test_a_ticket_is_read_as_it_stands_with_its_clocks_and_lines(store: Any) -> None:
+    (number,) = await open_tickets(store, [message()])
+    async with store.begin() as uow:
+        found = await uow.states([number, 999_999])
+    state = found[number]
+    assert set(found) == {number}
+    assert (state.status, state.line, state.visits, state.version) == (Status.CLASSIFICATION, "first", ("first",), 1)
+    assert [clock.target for clock in state.clocks] == ["first_response", "resolution"]
+    assert {clock.segments[-1].until for clock in state.clocks} == {None}
+
+
+async def test_a_change_is_read_again_as_it_was_made(store: Any) -> None:
+    (number,) = await open_tickets(store, [message()])
+    always = Calendar.always("always")
+    async with store.begin(person=True) as uow:
+        before = (await uow.states([number]))[number]
+        stopped = tuple(paused(clock, always, NOON + timedelta(hours=1), "waiting") for clock in before.clocks)
+        after = replace(
+            before,
+            status=Status.WAITING_REQUESTER,
+            substatus="log",
+            priority=Priority.P1,
+            line="second",
+            fields={"version": "9.1"},
+            clocks=stopped,
+            visits=("first", "second"),
+        )
+        escalated = TicketEscalated(ticket=number, at=NOON, by="agent:A1", line="second", old="first", because="x")
+        note = Note(id="N1", author=Actor(id="token:T1", name="CRM"), text="Заметка")
+        await uow.change([Changed(before=before, after=after, facts=(escalated,), note=note)], NOON)
+    async with store.begin() as uow:
+        assert (await uow.states([number]))[number] == replace(after, version=2)
+
+
+async def test_a_ticket_outside_the_scope_is_not_visible(store: Any) -> None:
+    (number,) = await open_tickets(store, [message()])
+    async with store.begin() as uow:
+        assert await uow.visible(Scope(reader="x", lines=None), number)
+        assert await uow.visible(Scope(reader="x", lines=frozenset({"first"})), number)
+        assert not await uow.visible(Scope(reader="x", lines=frozenset({"second"})), number)
+        assert not await uow.visible(Scope(reader="x", lines=frozenset()), number)
+        assert not await uow.visible(Scope(reader="x", lines=None), number + 1)
+
+
+async def test_a_requesters_word_sets_the_clocks_that_it_brings(store: Any) -> None:
+    mail = message()
+    (number,) = await open_tickets(store, [mail])
+    answer = message(references=(mail.native_id,))
+    async with store.begin() as uow:
+        state = (await uow.states([number]))[number]
+        known = await uow.recall([answer], NOON)
+        author = known.identities["email", answer.sender.address].id
+        clocks = tuple(ended(clock, Calendar.always("always"), NOON) for clock in state.clocks)
+        effect = appended(number, author, answer, status=Status.IN_PROGRESS)
+        await uow.save([replace(effect, clocks=clocks)], NOON)
+    async with store.begin() as uow:
+        again = (await uow.states([number]))[number]
+    assert (again.status, {clock.state for clock in again.clocks}) == (Status.IN_PROGRESS, {"met"})

@@ -125,11 +125,38 @@ def test_an_overdue_clock_shows_how_far_the_present_has_run() -> None:
 def test_history_is_told_in_words() -> None:
     detail = {"old": "classification", "new": "in_progress", "line": "first"}
     entry = HistoryEntry(at=NOON, fact="ticket.status_changed", by="agent:01ANNA", detail=detail)
-    assert words.fact(policy(), entry) == "Status: New → In progress"
+    assert words.fact(policy(), entry, {}) == "Status: New → In progress"
     assert words.actor("agent:01ANNA", {"01ANNA": "Анна"}) == "Анна"
     assert words.actor("agent:gone", {}) == "An agent"
     strange = HistoryEntry(at=NOON, fact="ticket.something_new", by="router", detail={"{x.__class__}": "{0}"})
-    assert words.fact(policy(), strange) == "Something new"
+    assert words.fact(policy(), strange, {}) == "Something new"
+
+
+@pytest.mark.parametrize(
+    ("fact", "by", "detail", "told"),
+    [
+        (
+            "ticket.classified",
+            "agent:01ANNA",
+            {"line": "second", "changed": {"priority": ["p3", "p1"], "line": ["first", "second"], "fields": ["phone"]}},
+            "Classified: Priority: P3 → P1; Line: First line → Second line; Details: Phone number",
+        ),
+        (
+            "ticket.returned",
+            "token:crm",
+            {"line": "first", "old": "second", "because": "not an error"},
+            "Passed back to the line «First line» — not an error",
+        ),
+        ("ticket.assigned", "agent:01ANNA", {"line": "first", "assignee": "01ANNA"}, "Given to Анна"),
+        ("ticket.assigned", "router", {"line": "first", "because": "x"}, "Placed on the line «First line»"),
+        ("ticket.linked", "agent:01ANNA", {"line": "first", "other": 7, "relation": "caused_by"}, "Linked to T-000007"),
+    ],
+)
+def test_what_was_done_to_a_ticket_is_told_with_the_reason_somebody_gave(
+    fact: str, by: str, detail: dict[str, object], told: str
+) -> None:
+    entry = HistoryEntry(at=NOON, fact=fact, by=by, detail=detail)
+    assert words.fact(policy(), entry, {"01ANNA": "Анна"}) == told
 
 
 def test_what_was_decided_is_named_by_its_title() -> None:

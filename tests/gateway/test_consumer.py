@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -154,6 +155,40 @@ async def test_a_message_that_takes_its_process_down_each_time_is_given_up(
     assert recorder.seen == []
     letter = codec.decode_dead(await bus.read(DEAD, 1) or b"")
     assert letter.reason == "delivered 1 times without any outcome"
+
+
+async def test_deliveries_to_processes_that_died_are_no_attempts(
+    bus: Bus, stop: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: after six crashes of others, a message was buried at the first fault of its own."""
+    monkeypatch.setattr(consumer, "RETRY_LADDER", (0.05, 0.05))
+    recorder = Recorder((b"unlucky", [Temporary("busy")]))
+    await publish(bus, b"unlucky")
+    async with bus.pull(SPEC) as pull:
+        for _ in range(6):
+            for message in await pull.take():
+                await message.nak()
+    async with running(Consumer(bus, SPEC, recorder.handle).run(stop), stop):
+        await until(lambda: settled(bus))
+    assert recorder.seen == [b"unlucky", b"unlucky"]
+    assert (await bus.stream_state(DEAD)).messages == 0
+
+
+async def test_the_oldest_message_is_the_first_that_is_not_settled(bus: Bus) -> None:
+    assert await bus.oldest(SPEC) is None
+    await publish(bus, b"1", b"2")
+    first = await bus.oldest(SPEC)
+    async with bus.pull(SPEC) as pull:
+        taken: list[Any] = []
+        while len(taken) < 2:
+            taken.extend(await pull.take())
+        await taken[0].ack_sync()
+        second = await bus.oldest(SPEC)
+        await taken[1].ack_sync()
+    assert first is not None
+    assert second is not None
+    assert first < second
+    assert await bus.oldest(SPEC) is None
 
 
 async def test_work_in_hand_is_finished_before_the_consumer_stops(bus: Bus, stop: asyncio.Event) -> None:

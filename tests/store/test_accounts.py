@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import Conflict, NotFound
+from domain.ids import BlobKey
+from domain.message import StoredFile
 from domain.people import Agent
 from store import Database
 from tests.make import NOON
@@ -60,3 +62,24 @@ async def test_a_token_is_known_by_its_secret_and_its_name_is_taken_once(databas
     assert await database.accounts.token(secret + "x") is None
     with pytest.raises(Conflict):
         await database.accounts.add_token(name="grafana", scope="admin", now=NOON)
+
+
+async def test_links_and_sessions_past_their_end_are_forgotten_and_others_stay(database: Database) -> None:
+    agent = await _agent(database)
+    used = await database.accounts.new_link(agent.id, NOON, VALID)
+    opened = await database.accounts.use_link(used, NOON, timedelta(hours=12))
+    later = await database.accounts.new_link(agent.id, NOON + timedelta(days=2), VALID)
+    assert await database.accounts.forget(NOON + timedelta(minutes=16)) == 1
+    assert opened is not None
+    assert await database.accounts.session(opened[0], NOON + timedelta(hours=1)) is not None
+    assert await database.accounts.forget(NOON + timedelta(hours=13)) == 1
+    assert await database.accounts.use_link(later, NOON + timedelta(days=2), VALID) is not None
+
+
+async def test_files_that_no_message_named_are_forgotten(database: Database) -> None:
+    file = StoredFile(blob=BlobKey("c" * 64), name="лог.txt", size=3, media_type="text/plain")
+    old = await database.uploads.add(file, NOON)
+    new = await database.uploads.add(file, NOON + timedelta(days=1))
+    assert await database.uploads.forget(NOON + timedelta(hours=1)) == 1
+    assert await database.uploads.find(old) is None
+    assert await database.uploads.find(new) == file

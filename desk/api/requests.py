@@ -1,0 +1,103 @@
+"""Bodies of the API's POSTs, as types: they are checked against these, and OpenAPI is made of them.
+
+``version``, where it is given, is the ticket's version that the caller saw: a ticket that has changed since is left
+alone and the answer is 409.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+Text = Annotated[str, Meta(max_length=100_000)]
+Line = Annotated[str, Meta(max_length=500)]
+Key = Annotated[str, Meta(max_length=200)]
+Reason = Annotated[str, Meta(max_length=2_000)]
+Files = Annotated[tuple[Key, ...], Meta(max_length=20)]
+Version = Annotated[int, Meta(ge=1)] | None
+StatusName = Literal["classification", "in_progress", "waiting_requester", "internal", "feedback", "closed"]
+LevelName = Literal["high", "medium", "low"]
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Note(Request, frozen=True):
+    """An internal note, never shown to the requester. ``attachments``: ids of ``POST /api/v1/attachments``."""
+
+    text: Text = ""
+    attachments: Files = ()
+    version: Version = None
+
+
+class StatusMove(Request, frozen=True):
+    """``fields`` are kept on the ticket."""
+
+    status: StatusName
+    substatus: Key | None = None
+    reason: Reason = ""
+    fields: dict[Key, Any] = {}
+    version: Version = None
+
+
+class Assignment(Request, frozen=True):
+    """``assignee``: an agent's id or e-mail address; null gives the ticket back to the line's queue."""
+
+    assignee: Key | None
+    reason: Reason = ""
+    version: Version = None
+
+
+class Escalation(Request, frozen=True):
+    """Up to ``line``, else to the next line."""
+
+    reason: Reason
+    line: Key | None = None
+    group: Key | None = None
+    fields: dict[Key, Any] = {}
+    version: Version = None
+
+
+class Handback(Request, frozen=True):
+    """Down to ``line``, else to the line that the ticket came from."""
+
+    reason: Reason
+    line: Key | None = None
+    group: Key | None = None
+    version: Version = None
+
+
+class Classification(Request, frozen=True):
+    """What is left out stays. ``priority`` overrides what the matrix gives for impact and urgency."""
+
+    catalog: Key | None = None
+    kind: Key | None = None
+    impact: LevelName | None = None
+    urgency: LevelName | None = None
+    priority: Literal["p1", "p2", "p3", "p4"] | None = None
+    fields: dict[Key, Any] = {}
+    reason: Reason = ""
+    version: Version = None
+
+
+class LinkRequest(Request, frozen=True):
+    """``ticket``: the other one's number."""
+
+    ticket: Key
+    relation: Literal["relates_to", "duplicate_of", "caused_by"] = "relates_to"
+    version: Version = None
+
+
+class NewTicket(Request, frozen=True):
+    """A request filed for somebody: who called, or stood at the desk. One of ``email`` and ``phone`` says who it is.
+    The same ``idempotency_key`` with the same body gives the same receipt again; with another body, 409."""
+
+    subject: Line
+    body: Text
+    name: Line = ""
+    email: Line = ""
+    phone: Line = ""
+    catalog: Key = ""
+    fields: dict[Key, Any] = {}
+    attachments: Files = ()
+    idempotency_key: Annotated[str, Meta(max_length=100)] = ""

@@ -1,0 +1,278 @@
+"""One command on one ticket -> what it changes, or why it may not be. Pure: everything it rests on is an argument.
+
+Called by ``router.actions`` for agents and API clients, and by the timekeeper for what comes due.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+
+from domain.commands import Actor as ActorOf
+from domain.commands import AddNote, Assign, Classify, Command, Escalate, LinkTo, Return, SetStatus
+from domain.effects import Changed, Link, Note
+from domain.errors import Invalid, Refused
+from domain.facts import (
+    Fact,
+    MessageAppended,
+    StatusChanged,
+    TicketAssigned,
+    TicketClassified,
+    TicketEscalated,
+    TicketLinked,
+    TicketReturned,
+)
+from domain.people import Agent
+from domain.policy import Line, Policy
+from domain.ports import Ids
+from domain.status import MOVES, Status, may_move
+from domain.ticket import Priority, TicketState
+from router.clockwork import on_status, reclassified, reopened
+from router.steps.prioritise import raise_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What an action rests on beside the ticket and the command. ``agents``: those the command names, by id.
+    ``others``: numbers of tickets the command names that exist for the actor."""
+
+    policy: Policy
+    now: datetime
+    actor: ActorOf
+    ids: Ids
+    agents: Mapping[str, Agent]
+    others: frozenset[int] = frozenset()
+
+
+def act(ticket: TicketState, command: Command, setting: Setting) -> Changed:
+    """Raises ``Invalid`` for a value that is not there, ``Refused`` for what the process does not allow now."""
+    return _ACTS[type(command)](ticket, command, setting)
+
+
+def _note(ticket: TicketState, command: AddNote, setting: Setting) -> Changed:
+    if not command.text.strip() and not command.files:
+        raise Invalid("text", "is empty")
+    note = Note(id=setting.ids.new(), author=setting.actor, text=command.text.strip("\n"), files=command.files)
+    fact = MessageAppended(**_said(ticket, setting), message=note.id, direction="note", line=ticket.line)
+    return Changed(before=ticket, after=ticket, facts=(fact,), note=note)
+
+
+def _status(ticket: TicketState, command: SetStatus, setting: Setting) -> Changed:
+    old, new = ticket.status, command.status
+    if old == new and command.substatus == ticket.substatus and not command.fields:
+        return Changed(before=ticket, after=ticket, facts=())
+    if old != new and not may_move(old, new):
+        allowed = ", ".join(sorted(MOVES[old])) or "nothing"
+        raise Refused(f"From {old} a ticket may go to {allowed}, not to {new}.")
+    return _to_status(ticket, command, setting)
+
+
+def _to_status(ticket: TicketState, command: SetStatus, setting: Setting) -> Changed:
+    old, new, policy = ticket.status, command.status, setting.policy
+    clocks = on_status(ticket.clocks, old, new, policy, setting.now)
+    if old is Status.CLOSED and new is not Status.CLOSED:
+        clocks = reopened(clocks, ticket.plan, ticket.priority, policy, setting.now, setting.ids)
+    closed_at = ticket.closed_at if old == new else setting.now if new is Status.CLOSED else None
+    after = replace(
+        ticket,
+        status=new,
+        substatus=command.substatus,
+        clocks=clocks,
+        closed_at=closed_at,
+        fields={**ticket.fields, **command.fields},
+    )
+    fact = StatusChanged(
+        **_said(ticket, setting),
+        old=old,
+        new=new,
+        substatus=command.substatus,
+        line=ticket.line,
+        because=command.reason,
+    )
+    return Changed(before=ticket, after=after, facts=(fact,))
+
+
+def _assign(ticket: TicketState, command: Assign, setting: Setting) -> Changed:
+    _open_only(ticket)
+    if command.agent is not None:
+        agent = setting.agents.get(command.agent)
+        if agent is None:
+            raise Invalid("assignee", "no such agent")
+        missing = []
+        if not agent.active:
+            missing.append(("assignee", f"{agent.name} is not active"))
+        if ticket.line not in agent.lines:
+            missing.append(("assignee", f"{agent.name} does not work on line {ticket.line}"))
+        if missing:
+            raise Refused("This agent cannot have the ticket.", tuple(missing))
+    if command.agent == ticket.assignee:
+        return Changed(before=ticket, after=ticket, facts=())
+    after = replace(ticket, assignee=command.agent)
+    return Changed(before=ticket, after=after, facts=(_assigned(after, setting, command.reason),))
+
+
+def _escalate(ticket: TicketState, command: Escalate, setting: Setting) -> Changed:
+    _open_only(ticket)
+    _reason(command.reason)
+    here = _order(ticket.line, setting.policy)
+    above = sorted((line for line in setting.policy.lines.values() if line.order > here), key=lambda each: each.order)
+    line = _chosen_line(command.line, above, ticket, setting.policy, "above")
+    after = _on_line(ticket, line, command.group, {**ticket.fields, **command.fields})
+    fact = TicketEscalated(
+        **_said(ticket, setting), line=line.key, old=ticket.line, group=command.group, because=command.reason
+    )
+    return Changed(before=ticket, after=after, facts=(fact,))
+
+
+def _return(ticket: TicketState, command: Return, setting: Setting) -> Changed:
+    _open_only(ticket)
+    _reason(command.reason)
+    here = _order(ticket.line, setting.policy)
+    came_from = [setting.policy.lines[key] for key in reversed(ticket.visits) if key in setting.policy.lines]
+    others = sorted(setting.policy.lines.values(), key=lambda each: -each.order)
+    below = [line for line in dict.fromkeys((*came_from, *others)) if line.order < here]
+    line = _chosen_line(command.line, below, ticket, setting.policy, "below")
+    after = _on_line(ticket, line, command.group, ticket.fields)
+    fact = TicketReturned(
+        **_said(ticket, setting),
+        line=line.key,
+        old=ticket.line,
+        group=command.group,
+        because=command.reason,
+        times=1 + _returns(ticket.visits, setting.policy),
+    )
+    return Changed(before=ticket, after=after, facts=(fact,))
+
+
+def _classify(ticket: TicketState, command: Classify, setting: Setting) -> Changed:
+    _open_only(ticket)
+    policy = setting.policy
+    catalog, kind = command.catalog or ticket.catalog, command.kind or ticket.kind
+    if command.catalog is not None and command.catalog not in policy.catalog:
+        raise Invalid("catalog", "no such entry")
+    if command.kind is not None and command.kind not in policy.kinds:
+        raise Invalid("kind", "no such kind")
+    usual = policy.kinds[command.kind] if command.kind is not None and command.kind != ticket.kind else None
+    impact = command.impact or (usual.impact if usual else ticket.impact)
+    urgency = command.urgency or (usual.urgency if usual else ticket.urgency)
+    priority = command.priority or _priority(ticket, impact, urgency, policy)
+    line = _line_of(catalog, kind, policy)
+    follows = line is not None and _line_of(ticket.catalog, ticket.kind, policy) == ticket.line != line
+    after = replace(
+        ticket,
+        catalog=catalog,
+        kind=kind,
+        impact=impact,
+        urgency=urgency,
+        priority=priority,
+        fields={**ticket.fields, **command.fields},
+    )
+    if line is not None and follows:
+        after = _on_line(after, policy.lines[line], policy.catalog[catalog].group, after.fields)
+    changed = _differences(ticket, after)
+    if not changed:
+        return Changed(before=ticket, after=ticket, facts=())
+    after = replace(after, clocks=reclassified(ticket, ticket.plan, priority, policy, setting.now, setting.ids))
+    said = _said(ticket, setting)
+    facts: tuple[Fact, ...] = (TicketClassified(**said, line=after.line, changed=changed, because=command.reason),)
+    if follows:
+        facts = (*facts, _assigned(after, setting, f"{catalog} belongs to line {line}"))
+    return Changed(before=ticket, after=after, facts=facts)
+
+
+def _link(ticket: TicketState, command: LinkTo, setting: Setting) -> Changed:
+    if command.other == ticket.number:
+        raise Invalid("ticket", "is this ticket itself")
+    if command.other not in setting.others:
+        raise Invalid("ticket", "no such ticket")
+    fact = TicketLinked(**_said(ticket, setting), line=ticket.line, other=command.other, relation=command.relation)
+    link = Link(other=command.other, relation=command.relation)
+    return Changed(before=ticket, after=ticket, facts=(fact,), link=link)
+
+
+_ACTS = cast(
+    "dict[type, Callable[[TicketState, Command, Setting], Changed]]",
+    {
+        AddNote: _note,
+        SetStatus: _status,
+        Assign: _assign,
+        Escalate: _escalate,
+        Return: _return,
+        Classify: _classify,
+        LinkTo: _link,
+    },
+)
+
+
+def _said(ticket: TicketState, setting: Setting) -> dict[str, Any]:
+    return {"ticket": ticket.number, "at": setting.now, "by": setting.actor.id}
+
+
+def _assigned(ticket: TicketState, setting: Setting, because: str) -> TicketAssigned:
+    said = _said(ticket, setting)
+    return TicketAssigned(**said, line=ticket.line, group=ticket.group, assignee=ticket.assignee, because=because)
+
+
+def _open_only(ticket: TicketState) -> None:
+    if ticket.status is Status.CLOSED:
+        raise Refused("The ticket is closed; a new message of the requester, or status in_progress, opens it again.")
+
+
+def _reason(reason: str) -> None:
+    if not reason.strip():
+        raise Invalid("reason", "is empty: say why, for whoever gets the ticket")
+
+
+def _order(line: str, policy: Policy) -> int:
+    """Where a line that the policy has dropped would stand: below all."""
+    return policy.lines[line].order if line in policy.lines else 0
+
+
+def _chosen_line(named: str | None, offered: Sequence[Line], ticket: TicketState, policy: Policy, where: str) -> Line:
+    if named is None:
+        if not offered:
+            raise Refused(f"No line is {where} {ticket.line}.")
+        return offered[0]
+    if named not in policy.lines:
+        raise Invalid("line", "no such line")
+    if policy.lines[named] not in offered:
+        raise Refused(f"Line {named} is not {where} {ticket.line}.")
+    return policy.lines[named]
+
+
+def _on_line(ticket: TicketState, line: Line, group: str | None, fields: Mapping[str, Any]) -> TicketState:
+    if group is not None and group not in {each.key for each in line.groups}:
+        raise Invalid("group", f"line {line.key} has no such group")
+    return replace(ticket, line=line.key, group=group, assignee=None, fields=fields, visits=(*ticket.visits, line.key))
+
+
+def _returns(visits: Sequence[str], policy: Policy) -> int:
+    orders = [_order(line, policy) for line in visits]
+    return sum(after < before for before, after in itertools.pairwise(orders))
+
+
+def _line_of(catalog: str, kind: str, policy: Policy) -> str | None:
+    """The line that catalog and kind name; None where either is not in the policy any more."""
+    if catalog not in policy.catalog or kind not in policy.kinds:
+        return None
+    line = policy.kinds[kind].line or policy.catalog[catalog].line
+    return line if line in policy.lines else None
+
+
+def _priority(ticket: TicketState, impact: Any, urgency: Any, policy: Policy) -> Priority:
+    if (impact, urgency) == (ticket.impact, ticket.urgency):
+        return ticket.priority
+    plan = policy.plans.get(ticket.plan) or policy.plans[policy.default_plan]
+    return raise_by(policy.matrix.cells[impact, urgency], plan.raises_priority)
+
+
+_COMPARED = ("catalog", "kind", "impact", "urgency", "priority", "line", "group")
+
+
+def _differences(before: TicketState, after: TicketState) -> dict[str, Any]:
+    """Attribute -> [old, new]. Of fields the names alone: what they hold may be personal, and facts travel."""
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in _COMPARED)
+    changed: dict[str, Any] = {name: [old, new] for name, old, new in pairs if old != new}
+    named = sorted(name for name, value in after.fields.items() if before.fields.get(name) != value)
+    return {**changed, "fields": named} if named else changed

@@ -1,0 +1,207 @@
+"""Tickets as commands find them, and what commands did to them. Steps of the unit of work."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.effects import Changed, Note
+from domain.people import Agent
+from domain.ports import Ids
+from domain.status import Status
+from domain.ticket import Level, Priority, TicketState
+from domain.views import Scope
+from store import rows as rows_of
+from store import search
+from store.accounts import read_agents, seen_agents
+from store.clocks import read_clocks
+from store.dialect import insert
+from store.recall import messages_, tickets
+from store.save import attachments, facts_, outbox, rewrite_clocks
+from store.tables import TicketLinkRow, UploadRow
+from store.tables.base import table
+from store.views.scope import visible
+
+links, uploads = table(TicketLinkRow), table(UploadRow)
+
+_ON_LINES = ("ticket.assigned", "ticket.escalated", "ticket.returned")
+
+
+async def states(connection: AsyncConnection, numbers: Collection[int]) -> Mapping[int, TicketState]:
+    """See ``domain.ports.UnitOfWork.states``."""
+    if not numbers:
+        return {}
+    query = select(tickets).where(tickets.c.number.in_(numbers)).order_by(tickets.c.number)
+    if connection.dialect.name == "postgresql":
+        query = query.with_for_update()
+    found = list(await connection.execute(query))
+    clocks = await read_clocks(connection, [row.number for row in found])
+    visits = await _visits(connection, [row.number for row in found])
+    return {
+        row.number: TicketState(
+            number=row.number,
+            version=row.version,
+            subject=row.subject,
+            status=Status(row.status),
+            substatus=row.substatus,
+            priority=Priority(row.priority),
+            impact=Level(row.impact),
+            urgency=Level(row.urgency),
+            channel=row.channel,
+            requester=row.requester_id,
+            organization=row.organization_id,
+            plan=row.plan,
+            catalog=row.catalog,
+            kind=row.kind,
+            line=row.line,
+            group=row.group,
+            assignee=row.assignee_id,
+            policy_revision=row.policy_revision,
+            created_at=row.created_at,
+            closed_at=row.closed_at,
+            fields=row.fields,
+            flags=tuple(row.flags),
+            clocks=clocks.get(row.number, ()),
+            visits=visits.get(row.number, (row.line,)),
+        )
+        for row in found
+    }
+
+
+async def _visits(connection: AsyncConnection, numbers: Collection[int]) -> Mapping[int, tuple[str, ...]]:
+    """The lines that each ticket has stood on, in order, told from its history."""
+    query = select(facts_.c.number, facts_.c.detail).where(facts_.c.number.in_(numbers), facts_.c.fact.in_(_ON_LINES))
+    lines: dict[int, list[str]] = {}
+    for row in await connection.execute(query.order_by(facts_.c.number, facts_.c.at, facts_.c.id)):
+        stood = lines.setdefault(row.number, [])
+        if not stood or stood[-1] != row.detail["line"]:
+            stood.append(row.detail["line"])
+    return {number: tuple(stood) for number, stood in lines.items()}
+
+
+async def exists(connection: AsyncConnection, scope: Scope, number: int) -> bool:
+    query = select(tickets.c.number).where(visible(scope), tickets.c.number == number)
+    return (await connection.execute(query)).first() is not None
+
+
+async def agents(connection: AsyncConnection, ids: Collection[str]) -> Mapping[str, Agent]:
+    if not ids:
+        return {}
+    return {agent.id: agent for agent in await read_agents(connection, seen_agents.c.id.in_(ids))}
+
+
+async def change(
+    connection: AsyncConnection, changes: Sequence[Changed], now: datetime, ids: Ids
+) -> tuple[rows_of.Outgoing, ...]:
+    """Writes what commands did; returns the outbox rows for the relay."""
+    rows = rows_of.Rows()
+    outgoing: list[rows_of.Outgoing] = []
+    for changed in changes:
+        await _write(connection, changed, now)
+        if changed.note is not None:
+            await _add_note(connection, rows, changed.after, changed.note, now, ids)
+        if changed.link is not None:
+            await _link(connection, changed, now)
+        outgoing.extend(rows_of.facts(rows, changed.facts, ids))
+    for target, values in (
+        (messages_, rows.messages),
+        (attachments, rows.attachments),
+        (facts_, rows.facts),
+        (outbox, rows.outbox),
+    ):
+        if values:
+            await connection.execute(plain_insert(target), values)
+    await search.index(connection, rows.documents)
+    return tuple(outgoing)
+
+
+async def _write(connection: AsyncConnection, changed: Changed, now: datetime) -> None:
+    after = changed.after
+    values: dict[str, Any] = {
+        "status": after.status.value,
+        "open": after.status is not Status.CLOSED,
+        "substatus": after.substatus,
+        "priority": after.priority.value,
+        "impact": after.impact.value,
+        "urgency": after.urgency.value,
+        "plan": after.plan,
+        "catalog": after.catalog,
+        "kind": after.kind,
+        "line": after.line,
+        "group": after.group,
+        "assignee_id": after.assignee,
+        "fields": after.fields,
+        "flags": after.flags,
+        "closed_at": after.closed_at,
+        "updated_at": now,
+        "version": tickets.c.version + 1,
+    }
+    if changed.note is not None:
+        values["attachments"] = tickets.c.attachments + len(changed.note.files)
+    if after.clocks != changed.before.clocks:
+        values |= rows_of.due(after.clocks)
+        await rewrite_clocks(connection, after.number, after.clocks)
+    await connection.execute(update(tickets).where(tickets.c.number == after.number).values(**values))
+
+
+async def _add_note(
+    connection: AsyncConnection, rows: rows_of.Rows, ticket: TicketState, note: Note, now: datetime, ids: Ids
+) -> None:
+    rows.messages.append(
+        {
+            "id": note.id,
+            "number": ticket.number,
+            "envelope_id": None,
+            "at": now,
+            "direction": "note",
+            "channel": ticket.channel,
+            "account": "",
+            "adapter": "",
+            "author_id": None,
+            "agent_id": note.author.agent,
+            "author_name": note.author.name,
+            "native_id": None,
+            "subject": "",
+            "text": note.text,
+            "quoted": "",
+            "signature": "",
+            "full_text": None,
+            "html": None,
+            "language": None,
+            "recipients": [],
+            "flags": [],
+            "features": {},
+            "raw": None,
+            "size": len(note.text.encode()),
+        }
+    )
+    rows.attachments.extend(
+        {
+            "id": ids.new(),
+            "message_id": note.id,
+            "position": position,
+            "blob": file.blob,
+            "name": file.name,
+            "size": file.size,
+            "media_type": file.media_type,
+            "declared_type": file.media_type,
+            "content_id": None,
+            "inline": False,
+        }
+        for position, file in enumerate(note.files)
+    )
+    names = " ".join(file.name for file in note.files)
+    document = search.Document(message_id=note.id, number=ticket.number, body=f"{note.text}\n{names}", note=True)
+    rows.documents.append(document)
+    if note.files:
+        await connection.execute(delete(uploads).where(uploads.c.blob.in_([file.blob for file in note.files])))
+
+
+async def _link(connection: AsyncConnection, changed: Changed, now: datetime) -> None:
+    assert changed.link is not None
+    values = {"number": changed.after.number, "other": changed.link.other, "relation": changed.link.relation}
+    statement = insert(connection, links).values(**values, by=changed.facts[0].by, at=now)
+    await connection.execute(statement.on_conflict_do_nothing())
