@@ -9,7 +9,7 @@ shown twice counts as one long hour, and an hour that is skipped has no length.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -37,12 +37,14 @@ class NeverOpen(ValueError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """Working hours. ``week`` has the shifts of Monday to Sunday; ``exceptions`` replaces a date's shifts
-    (empty: closed), which is how holidays, short days and transferred working days are written."""
+    (empty: closed), which is how holidays, short days and transferred working days are written. With ``parts`` it is
+    open whenever one of them is, each in its own zone, and has no hours of its own: offices that work in turn."""
 
     key: str
     zone: str = "UTC"
     week: tuple[tuple[Span, ...], ...] = ((),) * 7
     exceptions: Mapping[date, tuple[Span, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    parts: tuple["Calendar", ...] = ()
 
     def __hash__(self) -> int:
         # Cheap on purpose: the year tables are cached by calendar, and equality settles the rest.
@@ -155,9 +157,15 @@ def _year(calendar: Calendar, year: int) -> _Table:
 def _years_from(calendar: Calendar, at: datetime) -> Iterator[_Table]:
     """The tables from an instant's own year on, while working time may still come."""
     first = at.astimezone(UTC).year
-    # Without weekly hours nothing comes after the last exception, whose shift may reach into the next year.
-    last = _LAST_YEAR if any(calendar.week) else max((day.year + 1 for day in calendar.exceptions), default=first)
-    return (_year(calendar, year) for year in range(first, last + 1))
+    return (_year(calendar, year) for year in range(first, max(_last_year(calendar), first) + 1))
+
+
+def _last_year(calendar: Calendar) -> int:
+    """Without weekly hours nothing comes after the last exception, whose shift may reach into the next year."""
+    if any(calendar.week):
+        return _LAST_YEAR
+    own = max((day.year + 1 for day in calendar.exceptions), default=0)
+    return max([own, *map(_last_year, calendar.parts)])
 
 
 def merged(intervals: Iterable[Interval]) -> list[Interval]:
@@ -171,7 +179,9 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
     return result
 
 
-def _expanded(calendar: Calendar, days: Iterable[date]) -> Iterator[Interval]:
+def _expanded(calendar: Calendar, days: Sequence[date]) -> Iterator[Interval]:
+    for part in calendar.parts:
+        yield from _expanded(part, days)
     zone = ZoneInfo(calendar.zone)
     for day in days:
         midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001  (wall-clock time, placed in the zone below)
@@ -199,8 +209,8 @@ def _placed(wall: datetime, zone: ZoneInfo) -> datetime:
     return late
 
 
-def _dates(first: date, last: date) -> Iterator[date]:
-    return (first + timedelta(days=n) for n in range((last - first).days + 1))
+def _dates(first: date, last: date) -> Sequence[date]:
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
 def _ticks(at: datetime) -> int:

@@ -129,9 +129,10 @@ def _return(ticket: TicketState, command: Return, setting: Setting) -> Changed:
     _open_only(ticket)
     _reason(command.reason)
     here = _order(ticket.line, setting.policy)
-    came_from = [setting.policy.lines[key] for key in reversed(ticket.visits) if key in setting.policy.lines]
-    others = sorted(setting.policy.lines.values(), key=lambda each: -each.order)
-    below = [line for line in dict.fromkeys((*came_from, *others)) if line.order < here]
+    lines = setting.policy.lines
+    downwards = sorted(lines, key=lambda key: -lines[key].order)
+    keys = dict.fromkeys((*reversed(ticket.visits), *downwards))
+    below = [lines[key] for key in keys if key in lines and lines[key].order < here]
     line = _chosen_line(command.line, below, ticket, setting.policy, "below")
     after = _on_line(ticket, line, command.group, ticket.fields)
     fact = TicketReturned(

@@ -3,18 +3,22 @@
 ``config/`` builds it from YAML; nothing here knows how it was written down.
 """
 
-from domain.policy.catalog import CatalogEntry, Kind
-from domain.policy.lines import Group, Line
-from domain.policy.plans import Goal, Plan
+from domain.policy.catalog import Audience, CatalogEntry, Field, FieldType
+from domain.policy.kinds import Check, Closer, Closing, Kind, KindType, PassOn, Stage, Substatus
+from domain.policy.lines import Assignment, Group, Line, Mode
+from domain.policy.plans import Goal, OnChange, Plan, Quota, SlaCell
 from domain.policy.policy import (
     PLACEHOLDERS,
     REQUIRED_LETTERS,
+    Adjustments,
     FormPolicy,
     Letter,
     MailPolicy,
     Policy,
+    PriorityField,
     PriorityMatrix,
 )
+from domain.policy.reactions import Event, Notified, Reaction
 from domain.policy.rules import FIELDS, LEAVES, WORD_FIELDS, Condition, Rule
 from domain.policy.texts import Text
 
@@ -24,18 +28,38 @@ __all__ = [
     "PLACEHOLDERS",
     "REQUIRED_LETTERS",
     "WORD_FIELDS",
+    "Adjustments",
+    "Assignment",
+    "Audience",
     "CatalogEntry",
+    "Check",
+    "Closer",
+    "Closing",
     "Condition",
+    "Event",
+    "Field",
+    "FieldType",
     "FormPolicy",
     "Goal",
     "Group",
     "Kind",
+    "KindType",
     "Letter",
     "Line",
     "MailPolicy",
+    "Mode",
+    "Notified",
+    "OnChange",
+    "PassOn",
     "Plan",
     "Policy",
+    "PriorityField",
     "PriorityMatrix",
+    "Quota",
+    "Reaction",
     "Rule",
+    "SlaCell",
+    "Stage",
+    "Substatus",
     "Text",
 ]

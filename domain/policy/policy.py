@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from domain.businesstime import Calendar
-from domain.policy.catalog import CatalogEntry, Kind
+from domain.clocks import Target
+from domain.policy.catalog import Audience, CatalogEntry
+from domain.policy.kinds import Kind, KindType
 from domain.policy.lines import Line
-from domain.policy.plans import Plan
+from domain.policy.plans import Goal, Plan, SlaCell
+from domain.policy.reactions import Reaction
 from domain.policy.rules import Rule
 from domain.policy.texts import Text
 from domain.ticket import Level, Priority
@@ -88,8 +91,34 @@ class PriorityMatrix:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriorityField:
+    """A field by which the requester says how bad it is, by its name: value -> the impact or urgency it stands for."""
+
+    name: str
+    impact: Mapping[str, Level] = field(default_factory=lambda: MappingProxyType({}))
+    urgency: Mapping[str, Level] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjustments:
+    """What moves a priority beyond the matrix, in steps: ``vip`` requesters, a ``repeat`` of a request within the
+    policy's ``repeat_days``, the fields that the requester filled. ``paid_field``: the field in which a customer asks
+    for a paid raise, which the plan must include."""
+
+    vip: int = 0
+    repeat: int = 0
+    fields: tuple[PriorityField, ...] = ()
+    paid_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """One immutable revision. Keys of the mappings are the entities' own keys; ``rules`` are in order."""
+    """One immutable revision. Keys of the mappings are the entities' own keys; ``rules`` and ``reactions`` are in
+    order, ``sla`` is in order of weight, the most specific first.
+
+    ``refused_catalog``: where a request goes whose requester may not use the entry (None: it stays on its entry, with
+    a flag). ``ping_pong``: passed back as often, a ticket is reported. ``internal_pauses``: whether an internal request
+    stops the customer's clocks."""
 
     revision: int
     name: Text
@@ -111,3 +140,26 @@ class Policy:
     reopen_days: int = 14
     """A requester's message on a ticket closed longer ago opens a new one that names the old."""
     repeat_days: int = 7
+    types: Mapping[str, KindType] = field(default_factory=lambda: MappingProxyType({}))
+    audiences: Mapping[str, Audience] = field(default_factory=lambda: MappingProxyType({}))
+    skills: Mapping[str, Text] = field(default_factory=lambda: MappingProxyType({}))
+    sla: tuple[SlaCell, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    adjustments: Adjustments = Adjustments()
+    refused_catalog: str | None = None
+    ping_pong: int = 3
+    internal_pauses: bool = False
+
+    def goal(self, target: Target, *, plan: str, priority: Priority, kind: str, line: str) -> Goal:
+        """What is promised: the most specific cell of the matrix that fits, else the plan's own row; for the stay, the
+        line's own. Keys that the policy does not have any more fit no cell, and fall back to the default plan."""
+        known = self.kinds.get(kind)
+        type_ = known.type if known else ""
+        for cell in self.sla:
+            found = cell.goals.get(target)
+            if found is not None and cell.fits(plan, priority, type_, kind, line):
+                return found
+        if target == "line_stay":
+            return Goal(cell=f"line/{line}", seconds=self.lines[line].stay_s if line in self.lines else None)
+        row = (self.plans.get(plan) or self.plans[self.default_plan]).goals
+        return (row.get(target) or row["first_response"])[priority]
