@@ -49,6 +49,7 @@ STEP = {
     "plan": N_("Plan"),
     "line": N_("Line"),
     "group": N_("Group"),
+    "audience": N_("Audience"),
     "assignee": N_("Assignee"),
     "clocks": N_("SLA clocks"),
 }
@@ -68,7 +69,15 @@ FLAG = {
     "repeat": N_("Asked before within a few days"),
     "vip": N_("VIP requester"),
     "low_confidence": N_("Speech recognised with low confidence"),
+    "unassigned": N_("No agent could take it"),
+    "over_quota": N_("Above the plan's quota"),
+    "quota_ask": N_("Above the quota: somebody has to agree"),
+    "not_entitled": N_("The service is not for this requester"),
+    "not_a_contact": N_("The sender is no named contact"),
+    "channel_not_included": N_("The plan does not include this channel"),
+    "late": N_("Late"),
 }
+WHOM = {"assignee": N_("assignee"), "line": N_("the line"), "lead": N_("the lead")}
 OUTCOME = {
     "in_flight": N_("on its way"),
     "ticketed": N_("registered"),
@@ -96,8 +105,12 @@ FACT = {
     "ticket.returned": N_("Passed back to the line {line}"),
     "ticket.classified": N_("Classified: {changed}"),
     "ticket.linked": N_("Linked to {other}"),
-    "sla.warned": N_("{target} is nearly due"),
-    "sla.breached": N_("{target} is overdue"),
+    "ticket.sla_warned": N_("{target}: {share} % of the time are used up"),
+    "ticket.sla_breached": N_("{target} is overdue"),
+    "ticket.sla_ended": N_("{target}: {state}"),
+    "ticket.notice_due": N_("Told: {whom}"),
+    "ticket.nobody_eligible": N_("Nobody on the line {line} could take it"),
+    "ticket.marked": N_("Marked: {flag}"),
 }
 ASSIGNED = N_("Given to {assignee}")
 CHANGED = {
@@ -109,6 +122,7 @@ CHANGED = {
     "line": N_("Line"),
     "group": N_("Group"),
     "fields": N_("Details"),
+    "checks": N_("Checklist"),
 }
 RELATION = {
     "relates_to": N_("Related"),
@@ -246,6 +260,12 @@ def _readable(policy: Policy, detail: Mapping[str, Any], agents: Mapping[str, st
         words["priority"] = words["priority"].upper()
     if "assignee" in words:
         words["assignee"] = agents.get(words["assignee"], _("An agent"))
+    if "flag" in words:
+        words["flag"] = word(FLAG, words["flag"])
+    if isinstance(whom := detail.get("whom"), list | tuple):
+        words["whom"] = ", ".join(word(WHOM, each) for each in whom)
+    if "state" in words:
+        words["state"] = word(CLOCK, words["state"])
     if "other" in words:
         words["other"] = format_number(int(words["other"]))
     if isinstance(changed := detail.get("changed"), Mapping):
@@ -255,7 +275,7 @@ def _readable(policy: Policy, detail: Mapping[str, Any], agents: Mapping[str, st
 
 def _change(policy: Policy, name: str, pair: Any) -> str:
     """``Priority: P3 → P2``; of fields their names alone."""
-    if name == "fields":
+    if name in ("fields", "checks"):
         return f"{word(CHANGED, name)}: {', '.join(word(FIELD, key) for key in pair)}"
     old, new = (_value(policy, name, value) for value in pair)
     return f"{word(CHANGED, name)}: {old} → {new}"

@@ -109,6 +109,11 @@ class Calendar:
         """The date that the calendar's wall clock shows."""
         return at.astimezone(ZoneInfo(self.zone)).date()
 
+    def month(self, at: datetime) -> datetime:
+        """The instant at which the month began that the calendar's wall clock shows."""
+        first = self.day(at).replace(day=1)
+        return _placed(datetime(first.year, first.month, 1), ZoneInfo(self.zone))  # noqa: DTZ001
+
     def shifts(self, day: date) -> tuple[Span, ...]:
         """The shifts that start on a date, in wall-clock time."""
         special = self.exceptions.get(day)

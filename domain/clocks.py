@@ -26,7 +26,8 @@ class Segment:
 class ClockRecord:
     """One target of one ticket. Times are UTC; ``goal_s`` and ``consumed_s`` are seconds of business time.
 
-    ``calendar`` drives it; ``cell`` names the place in the SLA matrix that gave the goal (``standard/p2``).
+    ``calendar`` drives it; ``cell`` names the place in the SLA matrix that gave the goal (``standard/p2``). ``warn``:
+    shares of the goal, in per cent, at which it warns; ``fired``: those that it has, and 100 once it was overdue.
     """
 
     id: str
@@ -39,6 +40,8 @@ class ClockRecord:
     due_at: datetime
     consumed_s: int = 0
     segments: tuple[Segment, ...] = ()
+    warn: tuple[int, ...] = ()
+    fired: tuple[int, ...] = ()
 
 
 def is_open(clock: ClockRecord) -> bool:
@@ -77,6 +80,28 @@ def ended(clock: ClockRecord, calendar: Calendar, now: datetime) -> ClockRecord:
 def breached(clock: ClockRecord) -> ClockRecord:
     """The due time has come and the promise is not kept; the clock goes on, to say by how much."""
     return replace(clock, state="breached") if is_open(clock) else clock
+
+
+DUE = 100
+"""The share of a goal at which a clock is due."""
+
+
+def points(clock: ClockRecord, calendar: Calendar) -> tuple[tuple[int, datetime], ...]:
+    """(share, moment) of what the clock has still to tell while it runs on: its warnings, and that it is due."""
+    if not is_open(clock) or clock.segments[-1].kind != "running":
+        return ()
+    found = []
+    for share in sorted({*clock.warn, DUE} - set(clock.fired)):
+        at = due_of(replace(clock, goal_s=clock.goal_s * share // DUE), calendar)
+        if at is not None:
+            found.append((share, at))
+    return tuple(found)
+
+
+def told(clock: ClockRecord, share: int) -> ClockRecord:
+    """It has told of a share; at 100 it is breached."""
+    noted = replace(clock, fired=tuple(sorted({*clock.fired, share})))
+    return breached(noted) if share >= DUE else noted
 
 
 def _stopped(clock: ClockRecord, calendar: Calendar, now: datetime) -> ClockRecord:
@@ -153,12 +178,13 @@ def retargeted(clock: ClockRecord, calendar: Calendar, goal_s: int, cell: str, n
     if last.kind == "running" and now > last.start:
         halted = _stopped(clock, calendar, now)
         clock = replace(halted, segments=(*halted.segments, Segment(start=now, until=None, kind="running", why=why)))
-    changed = replace(clock, goal_s=goal_s, cell=cell)
+    changed = replace(clock, goal_s=goal_s, cell=cell, fired=())
     due_at = due_of(changed, calendar) or clock.due_at
     state: ClockState = "paused" if last.kind == "paused" else "running"
     if clock.state == "breached" and due_at <= now:
         state = "breached"
-    return replace(changed, due_at=due_at, state=state)
+    again = {share for share, at in points(changed, calendar) if at > now}
+    return replace(changed, due_at=due_at, state=state, fired=tuple(s for s in clock.fired if s not in again))
 
 
 def nearest(clocks: Iterable[ClockRecord]) -> ClockRecord | None:

@@ -53,12 +53,13 @@ class Assign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalate:
-    """Up to ``line``, or to the next line in order."""
+    """Up to ``line``, or to the next line in order. ``by_process``: the policy wants it, whatever the kind asks for."""
 
     reason: str
     line: str | None = None
     group: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    by_process: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,4 +90,27 @@ class LinkTo:
     relation: Relation = "relates_to"
 
 
-Command = AddNote | SetStatus | Assign | Escalate | Return | Classify | LinkTo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """Sets a flag that people see."""
+
+    flag: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reassign:
+    """Another agent of the line, chosen as the line chooses."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Items of the stage's checklist, done or not."""
+
+    done: frozenset[str] = frozenset()
+    undone: frozenset[str] = frozenset()
+
+
+Command = AddNote | SetStatus | Assign | Escalate | Return | Classify | LinkTo | Mark | Reassign | Tick

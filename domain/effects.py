@@ -6,6 +6,7 @@ Exactly one effect per accepted envelope; each is one line of the ledger.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from domain.clocks import ClockRecord
 from domain.commands import Actor, Relation
@@ -27,6 +28,26 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Something that is to happen to a ticket at a moment: ``clock`` (a share of a clock's goal, in per cent, is used
+    up; 100: it is due) or ``close`` (nobody objected in feedback)."""
+
+    what: Literal["clock", "close"]
+    at: datetime
+    clock: str | None = None
+    share: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """A timer whose moment has come, ``timer.at``."""
+
+    id: str
+    number: int
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """A new ticket with its first message."""
 
@@ -36,14 +57,15 @@ class Opened:
     decision: Decision
     facts: tuple[Fact, ...]
     message_id: str
+    timers: tuple[Timer, ...] = ()
 
     outcome = Outcome.TICKETED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
-    """A message that joins an existing ticket; ``status`` is set where it moves the ticket, and ``clocks`` are all of
-    its clocks as they stand then."""
+    """A message that joins an existing ticket; ``status`` is set where it moves the ticket. ``clocks`` and ``timers``
+    are all that it has then, None where they stay as they were."""
 
     message: Message
     author: str
@@ -53,6 +75,7 @@ class Appended:
     message_id: str
     status: Status | None = None
     clocks: tuple[ClockRecord, ...] | None = None
+    timers: tuple[Timer, ...] | None = None
 
     outcome = Outcome.APPENDED
 
@@ -106,13 +129,15 @@ class Link:
 class Changed:
     """What a command did to a ticket. No line of the ledger: nothing was accepted from outside.
 
-    ``before`` is what it was decided on; the unit of work holds that row locked."""
+    ``before`` is what it was decided on; the unit of work holds that row locked. ``timers``: all that it has then; None
+    where they stay as they were."""
 
     before: TicketState
     after: TicketState
     facts: tuple[Fact, ...]
     note: Note | None = None
     link: Link | None = None
+    timers: tuple[Timer, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

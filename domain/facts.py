@@ -123,6 +123,76 @@ class TicketLinked(Fact):
     relation: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaWarned(Fact):
+    """``share`` per cent of a target's goal are used up."""
+
+    NAME: ClassVar[str] = "ticket.sla_warned"
+    line: str
+    target: str
+    cell: str
+    share: int
+    due_at: datetime
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaBreached(Fact):
+    """A target's due time has passed and what it promises is not done."""
+
+    NAME: ClassVar[str] = "ticket.sla_breached"
+    line: str
+    target: str
+    cell: str
+    due_at: datetime
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaEnded(Fact):
+    """A target's clock has stopped for good. ``state``: met or breached; ``consumed_s``: business seconds."""
+
+    NAME: ClassVar[str] = "ticket.sla_ended"
+    line: str
+    target: str
+    cell: str
+    state: str
+    goal_s: int
+    consumed_s: int
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeDue(Fact):
+    """Somebody is to be told. ``whom``: assignee, line, lead; ``reaction``: the policy's key; ``about``: the fact."""
+
+    NAME: ClassVar[str] = "ticket.notice_due"
+    line: str
+    whom: tuple[str, ...]
+    reaction: str
+    about: str
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NobodyEligible(Fact):
+    """No agent of the line could be given the ticket: it stays in the queue, before the others. ``considered``: how
+    many were looked at."""
+
+    NAME: ClassVar[str] = "ticket.nobody_eligible"
+    line: str
+    group: str | None = None
+    considered: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketMarked(Fact):
+    NAME: ClassVar[str] = "ticket.marked"
+    line: str
+    flag: str
+    because: str = ""
+
+
 FACTS: tuple[type[Fact], ...] = (
     TicketCreated,
     TicketAssigned,
@@ -134,4 +204,10 @@ FACTS: tuple[type[Fact], ...] = (
     TicketReturned,
     TicketClassified,
     TicketLinked,
+    SlaWarned,
+    SlaBreached,
+    SlaEnded,
+    NoticeDue,
+    NobodyEligible,
+    TicketMarked,
 )

@@ -19,18 +19,22 @@ class Contract:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """A customer, or a department of our own (``segment``: external, internal, partner)."""
+    """A customer, or a department of our own (``segment``: external, internal, partner). ``groups``: names under which
+    the policy's audiences know it; ``engineer``: the agent who is its personal engineer or client manager."""
 
     id: str
     name: str
     domains: tuple[str, ...] = ()
     segment: str = "external"
     contracts: tuple[Contract, ...] = ()
+    groups: frozenset[str] = frozenset()
+    engineer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """``verified`` says that the owner proved control of the address; ``organization_id`` is set by a person's card."""
+    """``verified`` says that the owner proved control of the address; ``organization_id`` is set by a person's card.
+    ``contact``: one of those that the organisation's contract names."""
 
     id: str
     channel: str
@@ -40,6 +44,7 @@ class Identity:
     person_id: str | None = None
     organization_id: str | None = None
     vip: bool = False
+    contact: bool = False
     language: str | None = None
 
 

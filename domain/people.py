@@ -1,6 +1,7 @@
 """Agents, sessions and API tokens. Secrets are random, shown once, and kept only as SHA-256."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -15,6 +16,28 @@ class Agent:
     lines: frozenset[str]
     admin: bool = False
     active: bool = True
+
+
+Presence = Literal["on", "break", "away"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """An agent as assignment sees them. ``groups``: (line, group); on a line without one, all of its groups.
+    ``calendar`` and ``capacity``: their own, None where the line's hold. ``in_hand``: open tickets by priority.
+    ``assigned_at``: when they were last given one."""
+
+    id: str
+    name: str
+    lines: frozenset[str]
+    groups: frozenset[tuple[str, str]] = frozenset()
+    skills: Mapping[str, int] = field(default_factory=dict)
+    presence: Presence = "on"
+    away_until: datetime | None = None
+    calendar: str | None = None
+    capacity: int | None = None
+    in_hand: Mapping[str, int] = field(default_factory=dict)
+    assigned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,20 +3,20 @@
 Contract tests under ``tests/contract/`` run every implementation of a port, fake and real, through the same cases.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from domain.commands import Actor, Command
-from domain.effects import Changed, Effect, Settled
+from domain.effects import Changed, Effect, Firing, Settled
 from domain.identity import Identity, Organization
 from domain.ids import BlobKey
 from domain.message import Message, StoredFile
-from domain.people import Agent, ApiToken, Session, TokenScope
+from domain.people import Agent, ApiToken, Session, TokenScope, Worker
 from domain.policy import Policy
-from domain.ticket import KnownTicket, TicketState
+from domain.ticket import Earlier, KnownTicket, TicketState
 from domain.views import (
     AttachmentView,
     Filter,
@@ -106,8 +106,8 @@ class Recollection:
     that came first and its ticket. ``conversations``: handle -> ticket number. ``natives``: native message id (of the
     batch's own messages, and of those they refer to) -> ticket number.
     ``identities``: (channel, address) -> identity; every sender of the batch is there, made if new.
-    ``organizations`` by id, ``domains`` mail domain -> organisation id. ``repeats``: identity id -> numbers and
-    times of tickets it opened in the last 30 days.
+    ``organizations`` by id, ``domains`` mail domain -> organisation id. ``repeats``: identity id -> tickets
+    it opened in the last 30 days, the newest first. ``used``: (organisation id, kind) -> requests since ``month``.
     """
 
     handled: dict[str, Settled] = field(default_factory=dict)
@@ -118,16 +118,28 @@ class Recollection:
     identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
     organizations: dict[str, Organization] = field(default_factory=dict)
     domains: dict[str, str] = field(default_factory=dict)
-    repeats: dict[str, tuple[tuple[int, datetime], ...]] = field(default_factory=dict)
+    repeats: dict[str, tuple[Earlier, ...]] = field(default_factory=dict)
+    used: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 class UnitOfWork(Protocol):
     """One transaction over a batch. Nothing persists before the context manager is left without an exception."""
 
-    async def recall(self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = ()) -> Recollection:
+    async def recall(
+        self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = (), month: datetime | None = None
+    ) -> Recollection:
         """Reads what the batch refers to and locks its keys and conversations against other routers until the end of
         the transaction, so that two routers never open two tickets for one conversation. ``tokens``: numbers of
-        verified ticket tokens, whose tickets are read too."""
+        verified ticket tokens, whose tickets are read too. ``month``: since when requests count against quotas."""
+        ...
+
+    async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
+        """The active agents of these lines with what they have in hand, by id; the lines are locked, so that two
+        processes do not give one agent two tickets at once."""
+        ...
+
+    async def unassigned(self, lines: Collection[str], most: int) -> Sequence[int]:
+        """Open tickets of these lines that are nobody's and wait for us, the most urgent first."""
         ...
 
     async def next_numbers(self, count: int) -> Sequence[int]:
@@ -148,6 +160,23 @@ class UnitOfWork(Protocol):
 
     async def agents(self, ids: Sequence[str]) -> Mapping[str, Agent]:
         """Agents by id; absent ones are left out."""
+        ...
+
+    async def fire(self, now: datetime, most: int) -> int:
+        """Makes firings of the timers that have come due, at most so many; returns how many there were. Two processes
+        at once never fire the same."""
+        ...
+
+    async def firings(self, most: int) -> Sequence[Firing]:
+        """The oldest that wait for what follows from them, locked; what another process has in hand is left out."""
+        ...
+
+    async def done(self, ids: Sequence[str]) -> None:
+        """What follows from these firings is in this transaction."""
+        ...
+
+    async def next_timer(self) -> datetime | None:
+        """When the next timer is due; None while there is none."""
         ...
 
     async def change(self, changed: Sequence[Changed], now: datetime) -> None:

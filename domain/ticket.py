@@ -58,7 +58,10 @@ class Ticket:
 class TicketState:
     """A ticket as it stands when somebody acts on it, or a due time comes: read and locked by the unit of work.
 
-    ``version`` grows with every change. ``visits``: the lines it has stood on, in order, the present one last."""
+    ``version`` grows with every change. ``visits``: the lines it has stood on, in order, the present one last.
+    ``checks``: items of its checklists that are done. ``parent``: the ticket that asked for it inside the house.
+    ``status_at``: since when it has its status. ``engineer``: its organisation's own. ``held_by``: line -> the agent
+    who had it there last."""
 
     number: int
     version: int
@@ -84,6 +87,24 @@ class TicketState:
     flags: tuple[str, ...] = ()
     clocks: tuple[ClockRecord, ...] = ()
     visits: tuple[str, ...] = ()
+    checks: frozenset[str] = frozenset()
+    parent: int | None = None
+    language: str | None = None
+    status_at: datetime | None = None
+    engineer: str | None = None
+    held_by: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A ticket that the same requester opened before."""
+
+    number: int
+    at: datetime
+    catalog: str
+    kind: str
+    line: str
+    assignee: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from channels.smtp import SmtpServer
 from domain.errors import Permanent, Temporary, Unavailable
 from gateway import httpd, logs, metrics, relay
+from gateway.broker import has_room
 from gateway.consumer import Consumer
 from gateway.keeper import Keeper
 from gateway.live import BusLiveFeed
@@ -22,13 +23,17 @@ from gateway.reconciler import Reconciler
 from gateway.routing import Routing
 from gateway.sockets import Listeners
 from gateway.spool import Spool
-from gateway.topology import CONSUMERS, DRIVER, INTAKE, KEEPER, NORMALIZER, ROUTER
+from gateway.timekeeping import run as timekeeping_loop
+from gateway.topology import CONSUMERS, DRIVER, KEEPER, NORMALIZER, ROUTER, STREAMS
 from gateway.wiring import House, smtp_settings
 from router.service import Router
+from router.timekeeper import Timekeeper
 
 log = logs.get()
 
 _HOUSEKEEPING_EVERY = 2.0
+_ROOM = 512 * 1024
+"""Bytes that a stream which refuses when full must have left: the largest envelope that goes in whole fits in them."""
 _TIDY_EVERY = timedelta(hours=1)
 _KEPT = timedelta(days=1)
 """Files that no message named, and sign-in links and sessions past their end, are kept so long."""
@@ -104,13 +109,17 @@ async def router(house: House, _listeners: Listeners, stop: asyncio.Event) -> No
 
 
 async def timekeeper(house: House, _listeners: Listeners, stop: asyncio.Event) -> None:
-    """What is done by the clock: dead letters shown, the outbox swept, the raw log reconciled, stages measured."""
+    """What is done by the clock: due times noticed and followed, dead letters shown, the outbox swept, the raw log
+    reconciled, stages measured."""
     keeper = Keeper(house.database, house.blobs, house.clock)
+    timekeeping = Timekeeper(house.database.store, house.policies, house.clock, house.ids)
     retention = timedelta(days=house.settings.rawlog_days)
     grace = timedelta(seconds=house.settings.reconcile_grace)
     reconciler = Reconciler(house.bus, house.database, house.clock, grace=grace, retention=retention)
     async with _together() as run:
         run(Consumer(house.bus, KEEPER, keeper.handle).run(stop))
+        run(timekeeping_loop(timekeeping, house.clock, stop))
+        run(house.relay.run(house.database, stop))
         run(_housekeeping(house, reconciler, stop))
 
 
@@ -175,7 +184,10 @@ def checks(house: House) -> dict[str, httpd.Check]:
     async def bus() -> None:
         if not house.bus.connected:
             raise Unavailable("bus", reason="not connected")
-        await house.bus.stream_state(INTAKE)
+        for spec in (spec for spec in STREAMS if spec.durable):
+            room = (await house.bus.stream_state(spec)).room
+            if room is not None and room < _ROOM:
+                raise Unavailable("bus", reason=f"the stream {spec.name} is full")
 
     async def policy() -> None:
         if not house.policies.loaded:
@@ -189,8 +201,12 @@ def checks(house: House) -> dict[str, httpd.Check]:
             if not state.waiting and not state.unacknowledged:
                 raise Unavailable("stages", reason=f"nobody works on {spec.durable}")
 
+    async def disk() -> None:
+        if not await asyncio.to_thread(has_room, house.settings.data_dir):
+            raise Unavailable("disk", reason="the disk of the data folder is full")
+
     always: dict[str, httpd.Check] = {"bus": bus, "database": house.database.ping, "policy": policy}
-    return {**always, "stages": stages} if house.settings.embedded else always
+    return {**always, "stages": stages, "disk": disk} if house.settings.embedded else always
 
 
 async def _open_spool(house: House, adapter: str) -> Spool | None:

@@ -12,12 +12,18 @@ from domain.facts import (
     DuplicateReceived,
     Fact,
     MessageAppended,
+    NobodyEligible,
+    NoticeDue,
+    SlaBreached,
+    SlaEnded,
+    SlaWarned,
     StatusChanged,
     TicketAssigned,
     TicketClassified,
     TicketCreated,
     TicketEscalated,
     TicketLinked,
+    TicketMarked,
     TicketReturned,
 )
 
@@ -83,6 +89,12 @@ FACT_SUBJECTS: dict[type[Fact], str] = {
     TicketReturned: "ticket.returned",
     TicketClassified: "ticket.classified",
     TicketLinked: "ticket.linked",
+    SlaWarned: "ticket.sla_warned",
+    SlaBreached: "ticket.sla_breached",
+    SlaEnded: "ticket.sla_ended",
+    NoticeDue: "ticket.notice_due",
+    NobodyEligible: "ticket.nobody_eligible",
+    TicketMarked: "ticket.marked",
 }
 SUBJECT_BY_NAME: dict[str, str] = {fact.NAME: subject for fact, subject in FACT_SUBJECTS.items()}
 

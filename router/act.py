@@ -9,33 +9,55 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
+from domain.clocks import ClockRecord
 from domain.commands import Actor as ActorOf
-from domain.commands import AddNote, Assign, Classify, Command, Escalate, LinkTo, Return, SetStatus
+from domain.commands import (
+    AddNote,
+    Assign,
+    Classify,
+    Command,
+    Escalate,
+    LinkTo,
+    Mark,
+    Reassign,
+    Return,
+    SetStatus,
+    Tick,
+)
 from domain.effects import Changed, Link, Note
 from domain.errors import Invalid, Refused
 from domain.facts import (
     Fact,
     MessageAppended,
+    NobodyEligible,
+    SlaEnded,
     StatusChanged,
     TicketAssigned,
     TicketClassified,
     TicketEscalated,
     TicketLinked,
+    TicketMarked,
     TicketReturned,
 )
-from domain.people import Agent
+from domain.people import Agent, Worker
 from domain.policy import Line, Policy
 from domain.ports import Ids
 from domain.status import MOVES, Status, may_move
 from domain.ticket import Priority, TicketState
-from router.clockwork import on_status, reclassified, reopened
+from router.clockwork import moved, over, reclassified, reopened, settled, timers_of
+from router.guards import may_move_on, may_pass_on, route
+from router.steps.assign import Wanted, assign, automatic
 from router.steps.prioritise import raise_by
+
+UNASSIGNED = "unassigned"
+"""The flag of a ticket that no agent could be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What an action rests on beside the ticket and the command. ``agents``: those the command names, by id.
-    ``others``: numbers of tickets the command names that exist for the actor."""
+    ``others``: numbers of tickets the command names that exist for the actor. ``workers``: agents of the lines that
+    share their tickets out."""
 
     policy: Policy
     now: datetime
@@ -43,11 +65,30 @@ class Setting:
     ids: Ids
     agents: Mapping[str, Agent]
     others: frozenset[int] = frozenset()
+    workers: tuple[Worker, ...] = ()
 
 
 def act(ticket: TicketState, command: Command, setting: Setting) -> Changed:
     """Raises ``Invalid`` for a value that is not there, ``Refused`` for what the process does not allow now."""
-    return _ACTS[type(command)](ticket, command, setting)
+    changed = _ACTS[type(command)](ticket, command, setting)
+    after = changed.after
+    stopped = tuple(_ended(clock, after, setting) for clock in over(ticket.clocks, after.clocks))
+    moved_on = (after.clocks, after.status, after.kind) != (ticket.clocks, ticket.status, ticket.kind)
+    timers = timers_of(after, setting.policy) if moved_on else None
+    return replace(changed, facts=(*changed.facts, *stopped), timers=timers)
+
+
+def _ended(clock: ClockRecord, after: TicketState, setting: Setting) -> SlaEnded:
+    return SlaEnded(
+        **_said(after, setting),
+        line=after.line,
+        target=clock.target,
+        cell=clock.cell,
+        state=clock.state,
+        goal_s=clock.goal_s,
+        consumed_s=clock.consumed_s,
+        assignee=after.assignee,
+    )
 
 
 def _note(ticket: TicketState, command: AddNote, setting: Setting) -> Changed:
@@ -65,23 +106,24 @@ def _status(ticket: TicketState, command: SetStatus, setting: Setting) -> Change
     if old != new and not may_move(old, new):
         allowed = ", ".join(sorted(MOVES[old])) or "nothing"
         raise Refused(f"From {old} a ticket may go to {allowed}, not to {new}.")
+    may_move_on(ticket, command, setting.policy, by_itself=setting.actor.id == "timekeeper")
     return _to_status(ticket, command, setting)
 
 
 def _to_status(ticket: TicketState, command: SetStatus, setting: Setting) -> Changed:
     old, new, policy = ticket.status, command.status, setting.policy
-    clocks = on_status(ticket.clocks, old, new, policy, setting.now)
-    if old is Status.CLOSED and new is not Status.CLOSED:
-        clocks = reopened(clocks, ticket.plan, ticket.priority, policy, setting.now, setting.ids)
     closed_at = ticket.closed_at if old == new else setting.now if new is Status.CLOSED else None
     after = replace(
         ticket,
         status=new,
         substatus=command.substatus,
-        clocks=clocks,
         closed_at=closed_at,
+        status_at=ticket.status_at if old == new else setting.now,
         fields={**ticket.fields, **command.fields},
     )
+    if old is Status.CLOSED and new is not Status.CLOSED:
+        after = replace(after, clocks=reopened(after, policy, setting.now, setting.ids))
+    after = replace(after, clocks=settled(after, policy, setting.now))
     fact = StatusChanged(
         **_said(ticket, setting),
         old=old,
@@ -115,14 +157,19 @@ def _assign(ticket: TicketState, command: Assign, setting: Setting) -> Changed:
 def _escalate(ticket: TicketState, command: Escalate, setting: Setting) -> Changed:
     _open_only(ticket)
     _reason(command.reason)
+    lines = route(ticket, setting.policy)
+    place = next((at for at, line in enumerate(lines) if line.key == ticket.line), None)
     here = _order(ticket.line, setting.policy)
-    above = sorted((line for line in setting.policy.lines.values() if line.order > here), key=lambda each: each.order)
+    above = [line for line in lines if line.order > here] if place is None else lines[place + 1 :]
     line = _chosen_line(command.line, above, ticket, setting.policy, "above")
-    after = _on_line(ticket, line, command.group, {**ticket.fields, **command.fields})
+    fields = {**ticket.fields, **command.fields}
+    if not command.by_process:
+        may_pass_on(ticket, fields, setting.policy)
+    after = _on_line(ticket, line, command.group, fields, setting)
     fact = TicketEscalated(
         **_said(ticket, setting), line=line.key, old=ticket.line, group=command.group, because=command.reason
     )
-    return Changed(before=ticket, after=after, facts=(fact,))
+    return _shared_out(Changed(before=ticket, after=after, facts=(fact,)), setting)
 
 
 def _return(ticket: TicketState, command: Return, setting: Setting) -> Changed:
@@ -134,7 +181,7 @@ def _return(ticket: TicketState, command: Return, setting: Setting) -> Changed:
     keys = dict.fromkeys((*reversed(ticket.visits), *downwards))
     below = [lines[key] for key in keys if key in lines and lines[key].order < here]
     line = _chosen_line(command.line, below, ticket, setting.policy, "below")
-    after = _on_line(ticket, line, command.group, ticket.fields)
+    after = _on_line(ticket, line, command.group, ticket.fields, setting)
     fact = TicketReturned(
         **_said(ticket, setting),
         line=line.key,
@@ -143,7 +190,7 @@ def _return(ticket: TicketState, command: Return, setting: Setting) -> Changed:
         because=command.reason,
         times=1 + _returns(ticket.visits, setting.policy),
     )
-    return Changed(before=ticket, after=after, facts=(fact,))
+    return _shared_out(Changed(before=ticket, after=after, facts=(fact,)), setting)
 
 
 def _classify(ticket: TicketState, command: Classify, setting: Setting) -> Changed:
@@ -170,16 +217,52 @@ def _classify(ticket: TicketState, command: Classify, setting: Setting) -> Chang
         fields={**ticket.fields, **command.fields},
     )
     if line is not None and follows:
-        after = _on_line(after, policy.lines[line], policy.catalog[catalog].group, after.fields)
+        after = _on_line(after, policy.lines[line], policy.catalog[catalog].group, after.fields, setting)
     changed = _differences(ticket, after)
     if not changed:
         return Changed(before=ticket, after=ticket, facts=())
-    after = replace(after, clocks=reclassified(ticket, ticket.plan, priority, policy, setting.now, setting.ids))
+    after = replace(after, clocks=reclassified(after, policy, setting.now, setting.ids))
     said = _said(ticket, setting)
     facts: tuple[Fact, ...] = (TicketClassified(**said, line=after.line, changed=changed, because=command.reason),)
-    if follows:
-        facts = (*facts, _assigned(after, setting, f"{catalog} belongs to line {line}"))
-    return Changed(before=ticket, after=after, facts=facts)
+    if not follows:
+        return Changed(before=ticket, after=after, facts=facts)
+    facts = (*facts, _assigned(after, setting, f"{catalog} belongs to line {line}"))
+    return _shared_out(Changed(before=ticket, after=after, facts=facts), setting)
+
+
+def _reassign(ticket: TicketState, command: Reassign, setting: Setting) -> Changed:
+    _open_only(ticket)
+    unchanged = Changed(before=ticket, after=ticket, facts=())
+    return _shared_out(unchanged, setting, without=ticket.assignee, because=command.reason)
+
+
+def _shared_out(changed: Changed, setting: Setting, *, without: str | None = None, because: str = "") -> Changed:
+    """Gives the ticket to an agent of its line, where the line shares its tickets out."""
+    ticket = changed.after
+    if ticket.line not in automatic(setting.policy):
+        return changed
+    wanted = Wanted(
+        line=ticket.line,
+        group=ticket.group,
+        kind=ticket.kind,
+        priority=ticket.priority,
+        engineer=ticket.engineer,
+        previous=ticket.held_by.get(ticket.line),
+        without=without,
+    )
+    choice = assign(wanted, setting.workers, setting.policy, setting.now)
+    if choice.alarm:
+        told_already = UNASSIGNED in ticket.flags
+        flags = ticket.flags if told_already else (*ticket.flags, UNASSIGNED)
+        alarm = NobodyEligible(
+            **_said(ticket, setting), line=ticket.line, group=ticket.group, considered=len(choice.considered)
+        )
+        facts = changed.facts if told_already else (*changed.facts, alarm)
+        return replace(changed, after=replace(ticket, flags=flags), facts=facts)
+    flags = tuple(flag for flag in ticket.flags if flag != UNASSIGNED)
+    after = replace(ticket, assignee=choice.agent, flags=flags)
+    why = f"{because}: {choice.because}" if because else choice.because
+    return replace(changed, after=after, facts=(*changed.facts, _assigned(after, setting, why)))
 
 
 def _link(ticket: TicketState, command: LinkTo, setting: Setting) -> Changed:
@@ -192,6 +275,27 @@ def _link(ticket: TicketState, command: LinkTo, setting: Setting) -> Changed:
     return Changed(before=ticket, after=ticket, facts=(fact,), link=link)
 
 
+def _mark(ticket: TicketState, command: Mark, setting: Setting) -> Changed:
+    if command.flag in ticket.flags:
+        return Changed(before=ticket, after=ticket, facts=())
+    fact = TicketMarked(**_said(ticket, setting), line=ticket.line, flag=command.flag, because=command.reason)
+    return Changed(before=ticket, after=replace(ticket, flags=(*ticket.flags, command.flag)), facts=(fact,))
+
+
+def _tick(ticket: TicketState, command: Tick, setting: Setting) -> Changed:
+    kind = setting.policy.kinds.get(ticket.kind)
+    known = {check.key for stage in (kind.stages.values() if kind else ()) for check in stage.checklist}
+    unknown = sorted((command.done | command.undone) - known)
+    if unknown:
+        raise Invalid("checks", f"kind {ticket.kind} has no item {unknown[0]}")
+    checks = (ticket.checks | command.done) - command.undone
+    if checks == ticket.checks:
+        return Changed(before=ticket, after=ticket, facts=())
+    changed = {"checks": sorted(checks ^ ticket.checks)}
+    fact = TicketClassified(**_said(ticket, setting), line=ticket.line, changed=changed)
+    return Changed(before=ticket, after=replace(ticket, checks=checks), facts=(fact,))
+
+
 _ACTS = cast(
     "dict[type, Callable[[TicketState, Command, Setting], Changed]]",
     {
@@ -202,6 +306,9 @@ _ACTS = cast(
         Return: _return,
         Classify: _classify,
         LinkTo: _link,
+        Mark: _mark,
+        Reassign: _reassign,
+        Tick: _tick,
     },
 )
 
@@ -242,10 +349,15 @@ def _chosen_line(named: str | None, offered: Sequence[Line], ticket: TicketState
     return policy.lines[named]
 
 
-def _on_line(ticket: TicketState, line: Line, group: str | None, fields: Mapping[str, Any]) -> TicketState:
+def _on_line(
+    ticket: TicketState, line: Line, group: str | None, fields: Mapping[str, Any], setting: Setting
+) -> TicketState:
     if group is not None and group not in {each.key for each in line.groups}:
         raise Invalid("group", f"line {line.key} has no such group")
-    return replace(ticket, line=line.key, group=group, assignee=None, fields=fields, visits=(*ticket.visits, line.key))
+    visits = (*ticket.visits, line.key)
+    there = replace(ticket, line=line.key, group=group, assignee=None, fields=fields, visits=visits)
+    there = replace(there, clocks=moved(there, setting.policy, setting.now, setting.ids))
+    return replace(there, clocks=settled(there, setting.policy, setting.now))
 
 
 def _returns(visits: Sequence[str], policy: Policy) -> int:

@@ -5,13 +5,16 @@ Called by the API and the desk for people; what is done is told by facts through
 
 from dataclasses import replace
 
-from domain.commands import Actor, Assign, Command, LinkTo
+from domain.commands import Actor, Assign, Classify, Command, Escalate, LinkTo, Reassign, Return
 from domain.errors import Conflict, NotFound
 from domain.ids import format_number
+from domain.people import Worker
+from domain.policy import Policy
 from domain.ports import Clock, Ids, PolicySource, Store, UnitOfWork
 from domain.ticket import TicketState
 from domain.views import Scope
 from router.act import Setting, act
+from router.steps.assign import automatic
 
 
 class TicketActions:
@@ -41,6 +44,7 @@ class TicketActions:
                 ids=self._ids,
                 agents=await uow.agents(named),
                 others=await _others(uow, scope, command),
+                workers=await _workers(uow, command, self._policy.current),
             )
             changed = act(ticket, command, setting)
             if changed.facts:
@@ -60,3 +64,8 @@ async def _others(uow: UnitOfWork, scope: Scope, command: Command) -> frozenset[
     if isinstance(command, LinkTo) and await uow.visible(scope, command.other):
         return frozenset({command.other})
     return frozenset()
+
+
+async def _workers(uow: UnitOfWork, command: Command, policy: Policy) -> tuple[Worker, ...]:
+    lines = automatic(policy) if isinstance(command, Escalate | Return | Classify | Reassign) else ()
+    return tuple(await uow.workers(lines)) if lines else ()

@@ -10,11 +10,13 @@ from dataclasses import replace
 from domain.effects import Appended, Effect, Opened, Outcome, Repeated
 from domain.identity import mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
+from domain.people import Worker
 from domain.ports import Recollection
-from domain.status import OPEN, Status, on_requester_reply
-from domain.ticket import KnownTicket
+from domain.status import OPEN, Status
+from domain.ticket import Earlier, KnownTicket
 from domain.tokens import find_tokens, verify_ticket
 from router.known import Known
+from router.steps.assign import busier
 
 _MAX_CANDIDATES = 12
 """Tickets of one sort that a decision looks at: the nearest decide, and each is kept in its snapshot."""
@@ -29,9 +31,10 @@ def claimed_tokens(message: Message) -> tuple[str, ...]:
 
 
 class BatchView:
-    def __init__(self, recalled: Recollection, secret: bytes) -> None:
+    def __init__(self, recalled: Recollection, secret: bytes, workers: Iterable[Worker] = ()) -> None:
         self._recalled = recalled
         self._secret = secret
+        self._workers = {worker.id: worker for worker in workers}
         self._done: set[str] = set()
 
     def is_handled(self, message: Message) -> bool:
@@ -43,10 +46,9 @@ class BatchView:
             return False
         return not (RELEASED in message.flags and settled.outcome in _HELD)
 
-    def resting(self) -> tuple[int, ...]:
-        """Tickets that a message of their requester would move."""
-        tickets = self._recalled.tickets.values()
-        return tuple(sorted(each.number for each in tickets if on_requester_reply(each.status) is not each.status))
+    def joinable(self) -> tuple[int, ...]:
+        """Tickets that a message of the batch may join."""
+        return tuple(sorted(self._recalled.tickets))
 
     def may_open(self, messages: Iterable[Message]) -> int:
         """About how many of them will open a ticket, so that numbers are asked for once."""
@@ -71,6 +73,10 @@ class BatchView:
         reported, _ = self._verified(claimed_tokens(message))
         returned = [bounce.message_id for bounce in message.bounces if bounce.message_id]
         first = recalled.keys.get(message.key)
+        used: dict[str, dict[str, int]] = {}
+        for (organization, kind), count in recalled.used.items():
+            if organization in (identity.organization_id, owner):
+                used.setdefault(organization, {})[kind] = count
         return Known(
             identity=identity,
             organization=recalled.organizations.get(identity.organization_id or ""),
@@ -83,6 +89,9 @@ class BatchView:
             conversations=self._tickets(_found(recalled.conversations, message.conversation)),
             natives=self._tickets(_found(recalled.natives, message.references)),
             same_id=first is None and message.native_id in recalled.natives,
+            earlier=recalled.repeats.get(identity.id, ())[:_MAX_CANDIDATES],
+            used=used,
+            workers=tuple(self._workers.values()),
             reported=next(iter(self._tickets([*reported, *_found(recalled.natives, returned)])), None),
         )
 
@@ -97,6 +106,7 @@ class BatchView:
         if isinstance(effect, Opened):
             number = effect.ticket.number
             recalled.tickets[number] = _opened(effect)
+            self._count(effect)
         elif isinstance(effect, Appended):
             number = effect.number
             if effect.status is not None:
@@ -105,6 +115,25 @@ class BatchView:
         recalled.keys[message.key] = (first, number if held is None else held)
         if number is not None:
             self._claim(message, number)
+
+    def _count(self, effect: Opened) -> None:
+        """The ticket among the requester's, their organisation's and its agent's."""
+        ticket, recalled = effect.ticket, self._recalled
+        earlier = Earlier(
+            number=ticket.number,
+            at=ticket.created_at,
+            catalog=ticket.catalog,
+            kind=ticket.kind,
+            line=ticket.line,
+            assignee=ticket.assignee,
+        )
+        recalled.repeats[effect.author] = (earlier, *recalled.repeats.get(effect.author, ()))
+        if ticket.organization is not None:
+            place = (ticket.organization, ticket.kind)
+            recalled.used[place] = recalled.used.get(place, 0) + 1
+        worker = self._workers.get(ticket.assignee or "")
+        if worker is not None:
+            self._workers[worker.id] = busier(worker, ticket.priority.value, ticket.created_at)
 
     def _claim(self, message: Message, number: int) -> None:
         if not UNPROVEN.intersection(message.flags):

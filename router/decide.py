@@ -13,17 +13,19 @@ from domain.ids import parse_number
 from domain.message import RELEASED, Automatic, Message
 from domain.policy import Policy
 from domain.status import on_requester_reply
-from domain.ticket import KnownTicket
+from domain.ticket import KnownTicket, Priority
 from router.compiled import rules_of
 from router.features import Features
 from router.known import Known, to_snapshot
+from router.steps.assign import Choice, Wanted, assign, automatic
+from router.steps.audience import admit
 from router.steps.classify import Hits, apply_rules, choose_catalog, choose_kind, start_catalog
 from router.steps.clocks import start_clocks
 from router.steps.correlate import Correlation, correlate
-from router.steps.entitle import entitle
+from router.steps.entitle import QUOTA_ASK, Entitlement, covered_by, entitle
 from router.steps.identify import Requester, identify
 from router.steps.line import choose_line
-from router.steps.prioritise import prioritise
+from router.steps.prioritise import prioritise, repeated
 from router.verdict import Join, Open, Repeat, Verdict, Withhold
 
 HELD: frozenset[str] = frozenset({"auto_reply", "bounce", "delivery_report", "loop"})
@@ -80,8 +82,8 @@ class _Case:
         """Correlation's, and that another message has the same id: both are kept, and people are told."""
         return (*self.correlation.flags, *(("same_id_other_body",) if self.known.same_id else ()))
 
-    def decision(self, steps: tuple[Step, ...]) -> Decision:
-        snapshot = to_snapshot(self.known)
+    def decision(self, steps: tuple[Step, ...], line: str | None = None) -> Decision:
+        snapshot = to_snapshot(self.known, line)
         suggested = [parse_number(step.outcome) for step in steps if step.step == "suggestion"]
         if suggested:
             # Not an input: kept beside them for pages, which show these tickets next to the new one.
@@ -104,9 +106,9 @@ def _join(case: _Case, ticket: KnownTicket) -> Join:
 def _classified(case: _Case) -> Verdict:
     """What the rules make of it: held, let through to its ticket, or a ticket of its own."""
     policy, organization = case.policy, case.requester.organization
-    plan, plan_step = entitle(organization, policy, case.received_at)
+    covered = covered_by(organization, policy, case.received_at)
     start = start_catalog(case.message, policy)
-    features = Features(case.message, organization=organization, plan=plan.key, catalog=start.path)
+    features = Features(case.message, organization=organization, plan=covered.plan.key, catalog=start.path)
     hits = apply_rules(rules_of(policy), features, chosen=start.chosen)
     held = _held(case, hits, features)
     if held is not None:
@@ -114,13 +116,33 @@ def _classified(case: _Case) -> Verdict:
     if case.correlation.ticket is not None:
         return _join(case, case.correlation.ticket)
     entry, catalog_step = choose_catalog(hits, features, policy, start)
+    entry, audience_step, refusals = admit(entry, case.message, organization, covered.plan.key, policy)
     kind, kind_step = choose_kind(hits, features, policy, entry)
-    ranked = prioritise(hits, features, policy, kind, plan)
+    entitled = entitle(
+        covered,
+        entry=entry,
+        kind=kind,
+        identity=case.known.identity,
+        channel=case.message.channel,
+        organization=organization,
+        used=case.known.used.get(organization.id, {}) if organization else {},
+        policy=policy,
+    )
+    plan = entitled.plan
+    again = repeated(case.known.earlier, entry.path, kind.key, policy, case.received_at)
+    ranked = prioritise(hits, features, policy, kind, plan, vip=case.known.identity.vip, repeated=again)
     line, group, line_step = choose_line(hits, features, policy, kind, entry)
-    clocks, clocks_step = start_clocks(policy, plan, ranked.priority, case.received_at)
-    before = (case.requester.step, *case.correlation.steps)
+    choice = _assigned(case, line.key, group, kind.key, ranked.priority, entitled)
+    clocks, clocks_step = start_clocks(policy, plan, ranked.priority, kind.key, line.key, case.received_at)
+    steps = (
+        *(case.requester.step, *case.correlation.steps, catalog_step),
+        *((audience_step,) if audience_step else ()),
+        *(kind_step, ranked.step, entitled.step, line_step),
+        *((choice.step,) if choice else ()),
+        clocks_step,
+    )
     return Open(
-        decision=case.decision((*before, catalog_step, kind_step, ranked.step, plan_step, line_step, clocks_step)),
+        decision=case.decision(steps, line.key),
         requester=case.known.identity.id,
         organization=organization.id if organization else None,
         plan=plan.key,
@@ -133,8 +155,37 @@ def _classified(case: _Case) -> Verdict:
         group=group,
         language=case.message.language or case.known.identity.language,
         clocks=clocks,
-        flags=(*case.flags, *(("automatic",) if case.message.automatic else ())),
+        assignee=choice.agent if choice else None,
+        considered=len(choice.considered) if choice and choice.alarm else None,
+        flags=(
+            *case.flags,
+            *(("automatic",) if case.message.automatic else ()),
+            *refusals,
+            *entitled.flags,
+            *(("vip",) if case.known.identity.vip else ()),
+            *(("repeat",) if again else ()),
+            *(("unassigned",) if choice and choice.alarm else ()),
+        ),
     )
+
+
+def _assigned(
+    case: _Case, line: str, group: str | None, kind: str, priority: Priority, entitled: Entitlement
+) -> Choice | None:
+    """None where the line's agents take tickets themselves, or somebody has to agree first."""
+    if line not in automatic(case.policy) or QUOTA_ASK in entitled.flags:
+        return None
+    previous = next((each.assignee for each in case.known.earlier if each.line == line and each.assignee), None)
+    organization = case.requester.organization
+    wanted = Wanted(
+        line=line,
+        group=group,
+        kind=kind,
+        priority=priority,
+        engineer=organization.engineer if organization else None,
+        previous=previous,
+    )
+    return assign(wanted, case.known.workers, case.policy, case.now)
 
 
 def _held_kind(message: Message) -> Automatic | None:

@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from domain.clocks import ClockRecord
 from domain.effects import Appended, Effect, Opened, Repeated, Suppressed
 from domain.facts import (
     DeliveryReported,
     DuplicateReceived,
     Fact,
     MessageAppended,
+    NobodyEligible,
     StatusChanged,
     TicketAssigned,
     TicketCreated,
@@ -19,7 +20,7 @@ from domain.policy import Policy
 from domain.ports import Ids
 from domain.status import Status
 from domain.ticket import Ticket, TicketState
-from router.clockwork import begun, on_status, reopened
+from router.clockwork import answered_back, begun, clock_timers, reopened, settled, timers_of
 from router.verdict import Join, Open, Repeat, Verdict, Withhold
 
 BY = "router"
@@ -37,7 +38,7 @@ def enact(
 ) -> Effect:
     """``number`` is used only where a ticket is opened; ``state`` is that of a ticket which the message moves."""
     if isinstance(verdict, Open):
-        return _opened(verdict, message, number, ids, now)
+        return _opened(verdict, message, number, policy, ids, now)
     if isinstance(verdict, Join):
         return _appended(verdict, message, policy, state, ids, now)
     if isinstance(verdict, Repeat):
@@ -45,7 +46,7 @@ def enact(
     return _suppressed(verdict, message, now)
 
 
-def _opened(verdict: Open, message: Message, number: int, ids: Ids, now: datetime) -> Opened:
+def _opened(verdict: Open, message: Message, number: int, policy: Policy, ids: Ids, now: datetime) -> Opened:
     envelope = message.envelope_id
     ticket = Ticket(
         number=number,
@@ -63,6 +64,7 @@ def _opened(verdict: Open, message: Message, number: int, ids: Ids, now: datetim
         kind=verdict.kind,
         line=verdict.line,
         group=verdict.group,
+        assignee=verdict.assignee,
         policy_revision=verdict.decision.revision,
         created_at=now,
         language=verdict.language,
@@ -82,14 +84,19 @@ def _opened(verdict: Open, message: Message, number: int, ids: Ids, now: datetim
         plan=verdict.plan,
         revision=verdict.decision.revision,
     )
-    assigned = TicketAssigned(ticket=number, at=now, by=BY, envelope=envelope, line=verdict.line, group=verdict.group)
+    said: dict[str, Any] = {"ticket": number, "at": now, "by": BY, "envelope": envelope}
+    where: dict[str, Any] = {"line": verdict.line, "group": verdict.group}
+    facts: tuple[Fact, ...] = (created, TicketAssigned(**said, **where, assignee=verdict.assignee))
+    if verdict.considered is not None:
+        facts = (*facts, NobodyEligible(**said, **where, considered=verdict.considered))
     return Opened(
         message=replace(message, flags=ticket.flags),
         author=verdict.requester,
         ticket=ticket,
         decision=verdict.decision,
-        facts=(created, assigned),
+        facts=facts,
         message_id=ids.new(),
+        timers=clock_timers(ticket.clocks, policy),
     )
 
 
@@ -98,6 +105,7 @@ def _appended(
 ) -> Appended:
     message_id = ids.new()
     flags = _flags(message.flags, verdict.flags)
+    after = _after_reply(verdict, policy, state, ids, now)
     facts: tuple[Fact, ...] = (
         MessageAppended(
             ticket=verdict.number,
@@ -130,20 +138,25 @@ def _appended(
         facts=facts,
         message_id=message_id,
         status=verdict.status if verdict.status != verdict.old else None,
-        clocks=_after_reply(verdict, policy, state, ids, now),
+        clocks=after.clocks if after else None,
+        timers=timers_of(after, policy) if after else None,
     )
 
 
 def _after_reply(
     verdict: Join, policy: Policy, state: TicketState | None, ids: Ids, now: datetime
-) -> tuple[ClockRecord, ...] | None:
-    """The clocks of a ticket that goes back to work: what was paused runs on."""
-    if state is None or verdict.status == verdict.old:
+) -> TicketState | None:
+    """The ticket once its requester wrote: what was paused runs on, and an answer is owed again. None: as before."""
+    if state is None:
         return None
-    clocks = on_status(state.clocks, verdict.old, verdict.status, policy, now)
+    after = state
+    if verdict.status != verdict.old:
+        after = replace(state, status=verdict.status, substatus=None, status_at=now, closed_at=None)
     if verdict.old is Status.CLOSED:
-        clocks = reopened(clocks, state.plan, state.priority, policy, now, ids)
-    return clocks
+        after = replace(after, clocks=reopened(after, policy, now, ids))
+    after = replace(after, clocks=settled(after, policy, now))
+    after = replace(after, clocks=answered_back(after, policy, now, ids))
+    return None if after.clocks == state.clocks else after
 
 
 def _repeated(verdict: Repeat, message: Message, now: datetime) -> Repeated:

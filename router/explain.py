@@ -14,7 +14,7 @@ from router.compiled import rules_of
 from router.features import Features
 from router.known import from_snapshot
 from router.steps.classify import start_catalog
-from router.steps.entitle import entitle
+from router.steps.entitle import covered_by
 from router.steps.identify import identify
 
 CONCERNS: dict[str, frozenset[str]] = {
@@ -77,6 +77,6 @@ def _considered(message: Message, decision: Decision, policy: Policy) -> Iterato
 def _features(message: Message, decision: Decision, policy: Policy) -> tuple[Features, bool]:
     """As ``router.decide`` had them, of the decision's own snapshot."""
     organization = identify(message, from_snapshot(decision.snapshot), policy.mail).organization
-    plan, _ = entitle(organization, policy, min(message.received_at, decision.decided_at))
+    plan = covered_by(organization, policy, min(message.received_at, decision.decided_at)).plan
     start = start_catalog(message, policy)
     return Features(message, organization=organization, plan=plan.key, catalog=start.path), start.chosen

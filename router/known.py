@@ -4,14 +4,16 @@
 with a decision gives the same decision again. Of a person it holds surrogate ids only, no name and no address.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from domain.identity import Contract, Identity, Organization
+from domain.people import Worker
 from domain.status import Status
-from domain.ticket import KnownTicket
+from domain.ticket import Earlier, KnownTicket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,8 @@ class Known:
     verified tokens, in the message's order; ``lost_tokens`` verified numbers whose ticket is not there; ``forged`` how
     many tokens were not ours. ``conversations`` and ``natives``: tickets by shared handle and by referenced message,
     nearest first. ``same_id``: another message came under the same id. ``reported``: the ticket that a bounce of ours
-    belongs to.
+    belongs to. ``earlier``: the requester's tickets of late, the newest first; ``used``: organisation -> kind ->
+    requests of this month; ``workers``: agents of the lines that share their tickets out.
     """
 
     identity: Identity
@@ -37,10 +40,13 @@ class Known:
     natives: tuple[KnownTicket, ...] = ()
     same_id: bool = False
     reported: KnownTicket | None = None
+    earlier: tuple[Earlier, ...] = ()
+    used: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    workers: tuple[Worker, ...] = ()
 
 
-def to_snapshot(known: Known) -> dict[str, Any]:
-    """JSON values; what is empty is left out."""
+def to_snapshot(known: Known, line: str | None = None) -> dict[str, Any]:
+    """JSON values; what is empty is left out. Of the agents, those of the ticket's line."""
     parts: dict[str, Any] = {
         "identity": _identity_out(known.identity),
         "organization": _organization_out(known.organization),
@@ -52,6 +58,9 @@ def to_snapshot(known: Known) -> dict[str, Any]:
         "natives": [_ticket_out(ticket) for ticket in known.natives],
         "same_id": known.same_id,
         "reported": _ticket_out(known.reported) if known.reported else None,
+        "earlier": [_earlier_out(each) for each in known.earlier],
+        "used": {key: dict(kinds) for key, kinds in known.used.items()},
+        "workers": [_worker_out(each) for each in known.workers if line in each.lines],
     }
     return {key: value for key, value in parts.items() if value}
 
@@ -70,6 +79,9 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
         natives=tuple(_ticket_in(each) for each in snapshot.get("natives", ())),
         same_id=snapshot.get("same_id", False),
         reported=_ticket_in(reported) if reported else None,
+        earlier=tuple(_earlier_in(each) for each in snapshot.get("earlier", ())),
+        used=snapshot.get("used", {}),
+        workers=tuple(_worker_in(each) for each in snapshot.get("workers", ())),
     )
 
 
@@ -81,6 +93,7 @@ def _identity_out(identity: Identity) -> dict[str, Any]:
         "person": identity.person_id,
         "organization": identity.organization_id,
         "vip": identity.vip,
+        "contact": identity.contact,
         "language": identity.language,
     }
     return {key: value for key, value in parts.items() if value}
@@ -95,6 +108,7 @@ def _identity_in(parts: Mapping[str, Any]) -> Identity:
         person_id=parts.get("person"),
         organization_id=parts.get("organization"),
         vip=parts.get("vip", False),
+        contact=parts.get("contact", False),
         language=parts.get("language"),
     )
 
@@ -106,7 +120,15 @@ def _organization_out(organization: Organization | None) -> dict[str, Any] | Non
         [each.id, each.plan, each.since.isoformat(), each.until.isoformat() if each.until else None]
         for each in organization.contracts
     ]
-    return {"id": organization.id, "name": organization.name, "segment": organization.segment, "contracts": contracts}
+    parts = {
+        "id": organization.id,
+        "name": organization.name,
+        "segment": organization.segment,
+        "contracts": contracts,
+        "groups": sorted(organization.groups),
+        "engineer": organization.engineer,
+    }
+    return {key: value for key, value in parts.items() if value}
 
 
 def _organization_in(parts: Mapping[str, Any] | None) -> Organization | None:
@@ -114,9 +136,60 @@ def _organization_in(parts: Mapping[str, Any] | None) -> Organization | None:
         return None
     contracts = tuple(
         Contract(id=key, plan=plan, since=date.fromisoformat(since), until=date.fromisoformat(until) if until else None)
-        for key, plan, since, until in parts["contracts"]
+        for key, plan, since, until in parts.get("contracts", ())
     )
-    return Organization(id=parts["id"], name=parts["name"], segment=parts["segment"], contracts=contracts)
+    return Organization(
+        id=parts["id"],
+        name=parts["name"],
+        segment=parts["segment"],
+        contracts=contracts,
+        groups=frozenset(parts.get("groups", ())),
+        engineer=parts.get("engineer"),
+    )
+
+
+def _earlier_out(earlier: Earlier) -> list[Any]:
+    return [earlier.number, earlier.at.isoformat(), earlier.catalog, earlier.kind, earlier.line, earlier.assignee]
+
+
+def _earlier_in(parts: Sequence[Any]) -> Earlier:
+    number, at, catalog, kind, line, assignee = parts
+    return Earlier(
+        number=number, at=datetime.fromisoformat(at), catalog=catalog, kind=kind, line=line, assignee=assignee
+    )
+
+
+def _worker_out(worker: Worker) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        "id": worker.id,
+        "lines": sorted(worker.lines),
+        "groups": sorted(list(group) for group in worker.groups),
+        "skills": dict(worker.skills),
+        "presence": worker.presence if worker.presence != "on" else None,
+        "away_until": worker.away_until.isoformat() if worker.away_until else None,
+        "calendar": worker.calendar,
+        "capacity": worker.capacity,
+        "in_hand": dict(worker.in_hand),
+        "assigned_at": worker.assigned_at.isoformat() if worker.assigned_at else None,
+    }
+    return {key: value for key, value in parts.items() if value is not None and value not in ({}, [])}
+
+
+def _worker_in(parts: Mapping[str, Any]) -> Worker:
+    away_until, assigned_at = parts.get("away_until"), parts.get("assigned_at")
+    return Worker(
+        id=parts["id"],
+        name="",
+        lines=frozenset(parts["lines"]),
+        groups=frozenset((line, group) for line, group in parts.get("groups", ())),
+        skills=parts.get("skills", {}),
+        presence=parts.get("presence", "on"),
+        away_until=datetime.fromisoformat(away_until) if away_until else None,
+        calendar=parts.get("calendar"),
+        capacity=parts.get("capacity"),
+        in_hand=parts.get("in_hand", {}),
+        assigned_at=datetime.fromisoformat(assigned_at) if assigned_at else None,
+    )
 
 
 def _ticket_out(ticket: KnownTicket) -> dict[str, Any]:

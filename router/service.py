@@ -6,19 +6,21 @@ database is away, nothing commits and ``Unavailable`` goes to the caller.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.effects import Effect
+from domain.effects import Appended, Effect
 from domain.errors import Temporary
 from domain.facts import Fact
 from domain.message import Message
 from domain.policy import Policy
 from domain.ports import Clock, Ids, PolicySource, Store, UnitOfWork
+from domain.ticket import TicketState
 from domain.tokens import verify_ticket
 from router.batch import BatchView, claimed_tokens
 from router.decide import decide
 from router.enact import enact
+from router.steps.assign import automatic
 from router.verdict import Join, Open
 
 
@@ -56,8 +58,11 @@ class Router:
     async def _decide_batch(
         self, messages: Sequence[Message], uow: UnitOfWork, policy: Policy, now: datetime
     ) -> tuple[list[Effect], dict[int, Exception]]:
-        view = BatchView(await uow.recall(messages, now, self._verified(messages)), self._secret)
-        states = await uow.states(view.resting())
+        month = policy.calendars[policy.plans[policy.default_plan].calendar].month(now)
+        recalled = await uow.recall(messages, now, self._verified(messages), month)
+        shared_out = automatic(policy)
+        view = BatchView(recalled, self._secret, await uow.workers(shared_out) if shared_out else ())
+        states = dict(await uow.states(view.joinable()))
         numbers = list(reversed(await uow.next_numbers(count))) if (count := view.may_open(messages)) else []
         effects: list[Effect] = []
         failed: dict[int, Exception] = {}
@@ -77,6 +82,8 @@ class Router:
                 failed[index] = fault
                 continue
             view.remember(effect)
+            if isinstance(effect, Appended) and effect.number in states:
+                states[effect.number] = _after(states[effect.number], effect)
             effects.append(effect)
         return effects, failed
 
@@ -84,3 +91,12 @@ class Router:
         """Numbers of every token of the batch that is ours."""
         found = (verify_ticket(token, self._secret) for message in messages for token in claimed_tokens(message))
         return tuple(dict.fromkeys(number for number in found if number is not None))
+
+
+def _after(state: TicketState, effect: Appended) -> TicketState:
+    """The ticket as the next message of the batch finds it."""
+    return replace(
+        state,
+        status=effect.status or state.status,
+        clocks=state.clocks if effect.clocks is None else effect.clocks,
+    )

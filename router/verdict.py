@@ -21,6 +21,7 @@ class ClockStart:
     started_at: datetime
     opens: datetime
     due_at: datetime
+    warn: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,9 @@ class Open:
     group: str | None
     language: str | None
     clocks: tuple[ClockStart, ...]
+    assignee: str | None = None
+    considered: int | None = None
+    """How many agents were looked at in vain; None where nobody had to be found, or somebody was."""
     flags: tuple[str, ...] = ()
 
 

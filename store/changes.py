@@ -19,8 +19,8 @@ from store import search
 from store.accounts import read_agents, seen_agents
 from store.clocks import read_clocks
 from store.dialect import insert
-from store.recall import messages_, tickets
-from store.save import attachments, facts_, outbox, rewrite_clocks
+from store.recall import messages_, organizations, tickets
+from store.save import attachments, facts_, outbox, rewrite_clocks, rewrite_timers
 from store.tables import TicketLinkRow, UploadRow
 from store.tables.base import table
 from store.views.scope import visible
@@ -34,12 +34,17 @@ async def states(connection: AsyncConnection, numbers: Collection[int]) -> Mappi
     """See ``domain.ports.UnitOfWork.states``."""
     if not numbers:
         return {}
-    query = select(tickets).where(tickets.c.number.in_(numbers)).order_by(tickets.c.number)
+    query = (
+        select(tickets, organizations.c.engineer_id)
+        .join_from(tickets, organizations, tickets.c.organization_id == organizations.c.id, isouter=True)
+        .where(tickets.c.number.in_(numbers))
+        .order_by(tickets.c.number)
+    )
     if connection.dialect.name == "postgresql":
-        query = query.with_for_update()
+        query = query.with_for_update(of=tickets)
     found = list(await connection.execute(query))
     clocks = await read_clocks(connection, [row.number for row in found])
-    visits = await _visits(connection, [row.number for row in found])
+    visits, holders = await _ways(connection, [row.number for row in found])
     return {
         row.number: TicketState(
             number=row.number,
@@ -66,20 +71,31 @@ async def states(connection: AsyncConnection, numbers: Collection[int]) -> Mappi
             flags=tuple(row.flags),
             clocks=clocks.get(row.number, ()),
             visits=visits.get(row.number, (row.line,)),
+            checks=frozenset(row.checks),
+            parent=row.parent,
+            language=row.language,
+            status_at=row.status_at,
+            engineer=row.engineer_id,
+            held_by=holders.get(row.number, {}),
         )
         for row in found
     }
 
 
-async def _visits(connection: AsyncConnection, numbers: Collection[int]) -> Mapping[int, tuple[str, ...]]:
-    """The lines that each ticket has stood on, in order, told from its history."""
+async def _ways(
+    connection: AsyncConnection, numbers: Collection[int]
+) -> tuple[Mapping[int, tuple[str, ...]], Mapping[int, Mapping[str, str]]]:
+    """The lines that each ticket has stood on, in order, and who had it there last: told from its history."""
     query = select(facts_.c.number, facts_.c.detail).where(facts_.c.number.in_(numbers), facts_.c.fact.in_(_ON_LINES))
     lines: dict[int, list[str]] = {}
+    holders: dict[int, dict[str, str]] = {}
     for row in await connection.execute(query.order_by(facts_.c.number, facts_.c.at, facts_.c.id)):
         stood = lines.setdefault(row.number, [])
         if not stood or stood[-1] != row.detail["line"]:
             stood.append(row.detail["line"])
-    return {number: tuple(stood) for number, stood in lines.items()}
+        if row.detail.get("assignee"):
+            holders.setdefault(row.number, {})[row.detail["line"]] = row.detail["assignee"]
+    return {number: tuple(stood) for number, stood in lines.items()}, holders
 
 
 async def exists(connection: AsyncConnection, scope: Scope, number: int) -> bool:
@@ -101,6 +117,8 @@ async def change(
     outgoing: list[rows_of.Outgoing] = []
     for changed in changes:
         await _write(connection, changed, now)
+        if changed.timers is not None:
+            await rewrite_timers(connection, changed.after.number, changed.timers, ids)
         if changed.note is not None:
             await _add_note(connection, rows, changed.after, changed.note, now, ids)
         if changed.link is not None:
@@ -134,11 +152,16 @@ async def _write(connection: AsyncConnection, changed: Changed, now: datetime) -
         "group": after.group,
         "assignee_id": after.assignee,
         "fields": after.fields,
+        "checks": sorted(after.checks),
         "flags": after.flags,
+        "status_at": after.status_at,
         "closed_at": after.closed_at,
         "updated_at": now,
         "version": tickets.c.version + 1,
     }
+    if after.assignee is not None and after.assignee != changed.before.assignee:
+        given = update(seen_agents).where(seen_agents.c.id == after.assignee)
+        await connection.execute(given.values(assigned_at=now))
     if changed.note is not None:
         values["attachments"] = tickets.c.attachments + len(changed.note.files)
     if after.clocks != changed.before.clocks:

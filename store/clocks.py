@@ -30,6 +30,8 @@ async def read_clocks(connection: AsyncConnection, numbers: Collection[int]) -> 
             due_at=row.due_at,
             consumed_s=row.consumed_s,
             segments=tuple(parts.get(row.id, ())),
+            warn=tuple(row.warn),
+            fired=tuple(row.fired),
         )
         read[row.number] = (*read.get(row.number, ()), clock)
     return read

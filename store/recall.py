@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.effects import Outcome, Settled
@@ -17,7 +17,7 @@ from domain.identity import Contract, Identity, Organization, mail_domain
 from domain.message import Message
 from domain.ports import Ids, Recollection
 from domain.status import Status
-from domain.ticket import KnownTicket
+from domain.ticket import Earlier, KnownTicket
 from store.dialect import insert
 from store.tables import (
     ContractRow,
@@ -27,6 +27,7 @@ from store.tables import (
     LedgerEntryRow,
     MessageRow,
     OrganizationDomainRow,
+    OrganizationGroupRow,
     OrganizationRow,
     ParticipantRow,
     PersonRow,
@@ -39,14 +40,21 @@ HANDLES_PER_MESSAGE = 12
 
 _REPEATS_WITHIN = timedelta(days=30)
 _REPEATS_READ = 500
+_OF_EARLIER = ("requester_id", "number", "created_at", "catalog", "kind", "line", "assignee_id")
 
 ledger, keys, conversations, identities = (table(row) for row in (LedgerEntryRow, KeyRow, ConversationRow, IdentityRow))
 messages_, tickets, participants, persons = (table(row) for row in (MessageRow, TicketRow, ParticipantRow, PersonRow))
+groups_ = table(OrganizationGroupRow)
 organizations, domains, contracts = (table(row) for row in (OrganizationRow, OrganizationDomainRow, ContractRow))
 
 
 async def recall(
-    connection: AsyncConnection, batch: Sequence[Message], now: datetime, tokens: Iterable[int], ids: Ids
+    connection: AsyncConnection,
+    batch: Sequence[Message],
+    now: datetime,
+    tokens: Iterable[int],
+    month: datetime | None,
+    ids: Ids,
 ) -> Recollection:
     """See ``domain.ports.UnitOfWork.recall``."""
     await _lock(connection, batch)
@@ -58,6 +66,7 @@ async def recall(
     await _read_tickets(connection, numbers, known)
     await _read_organizations(connection, batch, known)
     await _read_repeats(connection, known, now)
+    await _read_used(connection, known, month)
     return known
 
 
@@ -122,7 +131,14 @@ async def _read_identities(
 async def _select_identities(connection: AsyncConnection, places: set[tuple[str, str]], known: Recollection) -> None:
     addresses = {address for _, address in places}
     query = (
-        select(identities, persons.c.organization_id, persons.c.vip, persons.c.language, persons.c.name.label("person"))
+        select(
+            identities,
+            persons.c.organization_id,
+            persons.c.vip,
+            persons.c.contact,
+            persons.c.language,
+            persons.c.name.label("person"),
+        )
         .join_from(identities, persons, isouter=True)
         .where(identities.c.address.in_(addresses))
     )
@@ -137,6 +153,7 @@ async def _select_identities(connection: AsyncConnection, places: set[tuple[str,
                 person_id=row.person_id,
                 organization_id=row.organization_id,
                 vip=bool(row.vip),
+                contact=bool(row.contact),
                 language=row.language,
             )
 
@@ -178,12 +195,17 @@ async def _read_organizations(connection: AsyncConnection, batch: Sequence[Messa
     named: dict[str, list[str]] = {}
     for row in await connection.execute(select(domains).where(domains.c.organization_id.in_(wanted))):
         named.setdefault(row.organization_id, []).append(row.domain)
+    groups: dict[str, set[str]] = {}
+    for row in await connection.execute(select(groups_).where(groups_.c.organization_id.in_(wanted))):
+        groups.setdefault(row.organization_id, set()).add(row.group)
     for row in await connection.execute(select(organizations).where(organizations.c.id.in_(wanted))):
         known.organizations[row.id] = Organization(
             id=row.id,
             name=row.name,
             segment=row.segment,
             domains=tuple(sorted(named.get(row.id, ()))),
+            groups=frozenset(groups.get(row.id, ())),
+            engineer=row.engineer_id,
             contracts=tuple(sorted(owned.get(row.id, ()), key=lambda contract: (contract.since, contract.id))),
         )
 
@@ -191,11 +213,31 @@ async def _read_organizations(connection: AsyncConnection, batch: Sequence[Messa
 async def _read_repeats(connection: AsyncConnection, known: Recollection, now: datetime) -> None:
     wanted = {identity.id for identity in known.identities.values()}
     query = (
-        select(tickets.c.requester_id, tickets.c.number, tickets.c.created_at)
+        select(tickets)
+        .with_only_columns(*(tickets.c[name] for name in _OF_EARLIER))
         .where(tickets.c.requester_id.in_(wanted), tickets.c.created_at >= now - _REPEATS_WITHIN)
         .order_by(tickets.c.created_at.desc())
         .limit(_REPEATS_READ)
     )
     for row in await connection.execute(query):
-        earlier = known.repeats.get(row.requester_id, ())
-        known.repeats[row.requester_id] = (*earlier, (row.number, row.created_at))
+        earlier = Earlier(
+            number=row.number,
+            at=row.created_at,
+            catalog=row.catalog,
+            kind=row.kind,
+            line=row.line,
+            assignee=row.assignee_id,
+        )
+        known.repeats[row.requester_id] = (*known.repeats.get(row.requester_id, ()), earlier)
+
+
+async def _read_used(connection: AsyncConnection, known: Recollection, month: datetime | None) -> None:
+    if month is None or not known.organizations:
+        return
+    query = (
+        select(tickets.c.organization_id, tickets.c.kind, func.count().label("requests"))
+        .where(tickets.c.organization_id.in_(known.organizations), tickets.c.created_at >= month)
+        .group_by(tickets.c.organization_id, tickets.c.kind)
+    )
+    for row in await connection.execute(query):
+        known.used[row.organization_id, row.kind] = row.requests

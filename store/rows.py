@@ -9,7 +9,7 @@ import msgspec
 
 from domain.clocks import ClockRecord, nearest
 from domain.decision import Decision
-from domain.effects import Appended, Opened, Suppressed
+from domain.effects import Appended, Opened, Suppressed, Timer
 from domain.facts import Fact
 from domain.message import Message
 from domain.ports import Ids
@@ -47,7 +47,9 @@ class Rows:
     held: list[dict[str, Any]] = field(default_factory=list)
     documents: list[search.Document] = field(default_factory=list)
     touched: list[dict[str, Any]] = field(default_factory=list)
+    timers: list[dict[str, Any]] = field(default_factory=list)
     reclocked: dict[int, tuple[ClockRecord, ...]] = field(default_factory=dict)
+    retimed: dict[int, tuple[Timer, ...]] = field(default_factory=dict)
 
 
 def opened(rows: Rows, effect: Opened, now: datetime, ids: Ids) -> None:
@@ -55,6 +57,7 @@ def opened(rows: Rows, effect: Opened, now: datetime, ids: Ids) -> None:
     rows.tickets.append(_ticket_row(ticket, effect.message, now))
     rows.participants.append({"number": ticket.number, "identity_id": ticket.requester, "role": "requester"})
     add_clocks(rows, ticket.number, ticket.clocks)
+    add_timers(rows, ticket.number, effect.timers, ids)
     _message(rows, effect.message, effect.message_id, ticket.number, effect.author, ids)
     _decision(rows, effect.decision, effect.message_id, ticket.number, ids)
 
@@ -73,6 +76,8 @@ def add_clocks(rows: Rows, number: int, clocks: Iterable[ClockRecord]) -> None:
                 "started_at": clock.started_at,
                 "due_at": clock.due_at,
                 "consumed_s": clock.consumed_s,
+                "warn": clock.warn,
+                "fired": clock.fired,
             }
         )
         rows.segments.extend(
@@ -86,6 +91,20 @@ def add_clocks(rows: Rows, number: int, clocks: Iterable[ClockRecord]) -> None:
             }
             for position, s in enumerate(clock.segments)
         )
+
+
+def add_timers(rows: Rows, number: int, timers: Iterable[Timer], ids: Ids) -> None:
+    rows.timers.extend(
+        {
+            "id": ids.new(),
+            "number": number,
+            "what": timer.what,
+            "clock_id": timer.clock,
+            "share": timer.share,
+            "at": timer.at,
+        }
+        for timer in timers
+    )
 
 
 def due(clocks: Iterable[ClockRecord]) -> dict[str, Any]:
@@ -104,6 +123,8 @@ def appended(rows: Rows, effect: Appended, now: datetime, ids: Ids) -> None:
     )
     if effect.clocks is not None:
         rows.reclocked[effect.number] = effect.clocks
+    if effect.timers is not None:
+        rows.retimed[effect.number] = effect.timers
     _message(rows, effect.message, effect.message_id, effect.number, effect.author, ids)
     _decision(rows, effect.decision, effect.message_id, effect.number, ids)
 
@@ -131,12 +152,15 @@ def _ticket_row(ticket: Ticket, message: Message, now: datetime) -> dict[str, An
         "policy_revision": ticket.policy_revision,
         "language": ticket.language,
         "fields": ticket.fields,
+        "checks": (),
         "flags": ticket.flags,
+        "parent": None,
         "preview": preview(message.text),
         "attachments": len(message.attachments),
         "created_at": ticket.created_at,
         "updated_at": now,
         "closed_at": None,
+        "status_at": now,
         **due(ticket.clocks),
         "version": 1,
     }

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, literal_column, select, tuple_, update
+from sqlalchemy import bindparam, delete, literal_column, select, tuple_, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.clocks import ClockRecord
-from domain.effects import Appended, Effect, Opened, Repeated, Suppressed
+from domain.effects import Appended, Effect, Opened, Repeated, Suppressed, Timer
 from domain.message import RELEASED, UNPROVEN
 from domain.ports import Ids
 from domain.status import Status
@@ -19,17 +19,22 @@ from store import search
 from store.dialect import insert
 from store.recall import HANDLES_PER_MESSAGE, conversations, keys, ledger, messages_, participants, tickets
 from store.tables import (
+    AgentRow,
     AttachmentRow,
     ClockRow,
     ClockSegmentRow,
     CounterRow,
     DecisionRow,
     FactRow,
+    FiringRow,
     HeldRow,
     OutboxRow,
+    TimerRow,
 )
 from store.tables.base import table
 
+agents_ = table(AgentRow)
+timers_, firings = table(TimerRow), table(FiringRow)
 counters, held, outbox, facts_ = (table(row) for row in (CounterRow, HeldRow, OutboxRow, FactRow))
 clocks, segments, decisions, attachments = (
     table(row) for row in (ClockRow, ClockSegmentRow, DecisionRow, AttachmentRow)
@@ -60,6 +65,7 @@ async def save(
         (attachments, rows.attachments),
         (clocks, rows.clocks),
         (segments, rows.segments),
+        (timers_, rows.timers),
         (decisions, rows.decisions),
         (facts_, rows.facts),
         (outbox, rows.outbox),
@@ -71,7 +77,12 @@ async def save(
     for number, standing in rows.reclocked.items():
         await rewrite_clocks(connection, number, standing)
         await connection.execute(update(tickets).where(tickets.c.number == number).values(**rows_of.due(standing)))
+    for number, timers in rows.retimed.items():
+        await rewrite_timers(connection, number, timers, ids)
     await search.index(connection, rows.documents)
+    given = {effect.ticket.assignee for effect in effects if isinstance(effect, Opened)} - {None}
+    if given:
+        await connection.execute(update(agents_).where(agents_.c.id.in_(given)).values(assigned_at=now))
     await _claim_conversations(connection, effects, now)
     await _keep_books(connection, effects, now)
     return tuple(outgoing)
@@ -107,6 +118,7 @@ async def _touch(connection: AsyncConnection, touched: Sequence[Mapping[str, Any
         await connection.execute(statement.values(**common), same)
     if moved:
         moving = {**common, "status": bindparam("new_status"), "open": bindparam("is_open"), "closed_at": None}
+        moving |= {"status_at": bindparam("now"), "substatus": None}
         await connection.execute(statement.values(**moving), moved)
 
 
@@ -117,7 +129,7 @@ async def rewrite_clocks(connection: AsyncConnection, number: int, standing: Seq
     if not rows.clocks:
         return
     statement = insert(connection, clocks)
-    kept = ("state", "cell", "goal_s", "due_at", "consumed_s")
+    kept = ("state", "cell", "goal_s", "due_at", "consumed_s", "warn", "fired")
     statement = statement.on_conflict_do_update(
         index_elements=["id"], set_={name: statement.excluded[name] for name in kept}
     )
@@ -125,6 +137,17 @@ async def rewrite_clocks(connection: AsyncConnection, number: int, standing: Seq
     await connection.execute(segments.delete().where(segments.c.clock_id.in_([row["id"] for row in rows.clocks])))
     if rows.segments:
         await connection.execute(plain_insert(segments), rows.segments)
+
+
+async def rewrite_timers(connection: AsyncConnection, number: int, timers: Sequence[Timer], ids: Ids) -> None:
+    """A ticket's timers, as they are now. One that has fired and waits for what follows is not set again."""
+    await connection.execute(delete(timers_).where(timers_.c.number == number))
+    fired = select(firings.c.what, firings.c.clock_id, firings.c.share).where(firings.c.number == number)
+    waiting = {tuple(row) for row in await connection.execute(fired)}
+    rows = rows_of.Rows()
+    rows_of.add_timers(rows, number, (t for t in timers if (t.what, t.clock, t.share) not in waiting), ids)
+    if rows.timers:
+        await connection.execute(plain_insert(timers_), rows.timers)
 
 
 async def _claim_conversations(connection: AsyncConnection, effects: Sequence[Effect], now: datetime) -> None:

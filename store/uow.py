@@ -6,7 +6,7 @@ connection that never makes them wait.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -15,13 +15,13 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.effects import Changed, Effect
+from domain.effects import Changed, Effect, Firing
 from domain.message import Message
-from domain.people import Agent
+from domain.people import Agent, Worker
 from domain.ports import Ids, Recollection
 from domain.ticket import TicketState
 from domain.views import Scope
-from store import changes
+from store import changes, staff, timers
 from store.engine import Engines, faults
 from store.recall import recall
 from store.rows import Outgoing
@@ -94,10 +94,22 @@ class SqlUnitOfWork:
         self._ids = ids
         self.outgoing: tuple[Outgoing, ...] = ()
 
-    async def recall(self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = ()) -> Recollection:
+    async def recall(
+        self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = (), month: datetime | None = None
+    ) -> Recollection:
         with faults():
-            known: Recollection = await self._perform(lambda c: recall(c, messages, now, tokens, self._ids))
+            known: Recollection = await self._perform(lambda c: recall(c, messages, now, tokens, month, self._ids))
         return known
+
+    async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
+        with faults():
+            found: Sequence[Worker] = await self._perform(lambda c: staff.workers(c, lines))
+        return found
+
+    async def unassigned(self, lines: Collection[str], most: int) -> Sequence[int]:
+        with faults():
+            found: Sequence[int] = await self._perform(lambda c: staff.unassigned(c, lines, most))
+        return found
 
     async def next_numbers(self, count: int) -> Sequence[int]:
         if count == 0:
@@ -126,6 +138,24 @@ class SqlUnitOfWork:
             return {}
         with faults():
             found: Mapping[str, Agent] = await self._perform(lambda c: changes.agents(c, ids))
+        return found
+
+    async def fire(self, now: datetime, most: int) -> int:
+        with faults():
+            return int(await self._perform(lambda c: timers.fire(c, now, most)))
+
+    async def firings(self, most: int) -> Sequence[Firing]:
+        with faults():
+            found: Sequence[Firing] = await self._perform(lambda c: timers.firings(c, most))
+        return found
+
+    async def done(self, ids: Sequence[str]) -> None:
+        with faults():
+            await self._perform(lambda c: timers.done(c, ids))
+
+    async def next_timer(self) -> datetime | None:
+        with faults():
+            found: datetime | None = await self._perform(timers.next_at)
         return found
 
     async def change(self, changed: Sequence[Changed], now: datetime) -> None:

@@ -6,20 +6,20 @@ leaves nothing but a gap in the numbers.
 
 import copy
 import itertools
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 
-from domain.effects import Appended, Changed, Effect, Opened, Repeated, Settled, Suppressed
+from domain.effects import Appended, Changed, Effect, Firing, Opened, Repeated, Settled, Suppressed, Timer
 from domain.errors import Unavailable
 from domain.identity import Identity, Organization, mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
-from domain.people import Agent
+from domain.people import Agent, Worker
 from domain.policy import Policy
 from domain.ports import Recollection
-from domain.status import OPEN
-from domain.ticket import KnownTicket, Ticket, TicketState
+from domain.status import OPEN, Status
+from domain.ticket import Earlier, KnownTicket, Ticket, TicketState
 from domain.views import Scope
 
 
@@ -30,13 +30,15 @@ class Tables:
     conversations: dict[str, int] = field(default_factory=dict)
     natives: dict[str, int] = field(default_factory=dict)
     tickets: dict[int, KnownTicket] = field(default_factory=dict)
-    opened: dict[int, datetime] = field(default_factory=dict)
     identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
     organizations: dict[str, Organization] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     states: dict[int, TicketState] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
     changes: list[Changed] = field(default_factory=list)
+    timers: list[Firing] = field(default_factory=list)
+    workers: list[Worker] = field(default_factory=list)
+    firings: list[Firing] = field(default_factory=list)
 
 
 class FakeStore:
@@ -45,6 +47,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.tables = Tables()
         self.numbers = itertools.count(1)
+        self.firing_ids = itertools.count(1)
         self.asked_for: list[int] = []
         self.away = False
 
@@ -73,7 +76,9 @@ class FakeUnitOfWork:
         self.store = store
         self.tables = tables
 
-    async def recall(self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = ()) -> Recollection:
+    async def recall(
+        self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = (), month: datetime | None = None
+    ) -> Recollection:
         tables = self.tables
         known = Recollection()
         for message in messages:
@@ -100,9 +105,22 @@ class FakeUnitOfWork:
         known.tickets = _of(tables.tickets, numbers)
         known.organizations = dict(tables.organizations)
         for identity in known.identities.values():
-            mine = [number for number, ticket in tables.tickets.items() if ticket.requester == identity.id]
-            known.repeats[identity.id] = tuple((n, tables.opened[n]) for n in mine if n in tables.opened)
+            mine = [each for each in tables.states.values() if each.requester == identity.id]
+            known.repeats[identity.id] = tuple(_earlier(each) for each in reversed(mine))
+        for state in tables.states.values():
+            if state.organization is not None and (month is None or state.created_at >= month):
+                place = (state.organization, state.kind)
+                known.used[place] = known.used.get(place, 0) + 1
         return known
+
+    async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
+        return [_busy(each, self.tables) for each in self.tables.workers if not each.lines.isdisjoint(lines)]
+
+    async def unassigned(self, lines: Collection[str], most: int) -> Sequence[int]:
+        waiting = (Status.CLASSIFICATION, Status.IN_PROGRESS)
+        found = [s for s in self.tables.states.values() if s.line in lines and s.assignee is None]
+        found = [state for state in found if state.status in waiting]
+        return [state.number for state in sorted(found, key=lambda s: (s.priority, s.number))][:most]
 
     async def next_numbers(self, count: int) -> Sequence[int]:
         self.store.asked_for.append(count)
@@ -120,8 +138,8 @@ class FakeUnitOfWork:
                     requester=effect.author,
                     participants=frozenset({effect.author}),
                 )
-                self.tables.opened[number] = effect.ticket.created_at
                 self.tables.states[number] = _state(effect.ticket)
+                self._set_timers(number, effect.timers)
                 self._claim(effect.message, number)
             elif isinstance(effect, Appended):
                 ticket = self.tables.tickets[effect.number]
@@ -132,6 +150,8 @@ class FakeUnitOfWork:
         self.tables.effects += effects
 
     def _move(self, effect: Appended) -> None:
+        if effect.timers is not None:
+            self._set_timers(effect.number, effect.timers)
         state = self.tables.states.get(effect.number)
         if state is not None:
             self.tables.states[effect.number] = replace(
@@ -151,9 +171,33 @@ class FakeUnitOfWork:
     async def agents(self, ids: Sequence[str]) -> dict[str, Agent]:
         return _of(self.tables.agents, ids)
 
+    async def fire(self, now: datetime, most: int) -> int:
+        due = sorted((f for f in self.tables.timers if f.timer.at <= now), key=lambda f: (f.timer.at, f.id))[:most]
+        self.tables.timers = [each for each in self.tables.timers if each not in due]
+        self.tables.firings += due
+        return len(due)
+
+    async def firings(self, most: int) -> Sequence[Firing]:
+        return sorted(self.tables.firings, key=lambda f: (f.timer.at, f.id))[:most]
+
+    async def done(self, ids: Sequence[str]) -> None:
+        self.tables.firings = [each for each in self.tables.firings if each.id not in ids]
+
+    async def next_timer(self) -> datetime | None:
+        return min((each.timer.at for each in self.tables.timers), default=None)
+
+    def _set_timers(self, number: int, timers: Sequence[Timer]) -> None:
+        waiting = {(f.timer.what, f.timer.clock, f.timer.share) for f in self.tables.firings if f.number == number}
+        self.tables.timers = [each for each in self.tables.timers if each.number != number]
+        for timer in timers:
+            if (timer.what, timer.clock, timer.share) not in waiting:
+                self.tables.timers.append(Firing(id=f"F{next(self.store.firing_ids):06d}", number=number, timer=timer))
+
     async def change(self, changed: Sequence[Changed], now: datetime) -> None:
         for each in changed:
             number = each.after.number
+            if each.timers is not None:
+                self._set_timers(number, each.timers)
             self.tables.states[number] = replace(each.after, version=each.before.version + 1)
             known = self.tables.tickets[number]
             self.tables.tickets[number] = replace(
@@ -213,6 +257,23 @@ class FixedPolicy:
 def _state(ticket: Ticket) -> TicketState:
     shared = {f.name for f in fields(Ticket)} & {f.name for f in fields(TicketState)}
     return TicketState(**{name: getattr(ticket, name) for name in shared}, version=1, visits=(ticket.line,))
+
+
+def _earlier(state: TicketState) -> Earlier:
+    return Earlier(
+        number=state.number,
+        at=state.created_at,
+        catalog=state.catalog,
+        kind=state.kind,
+        line=state.line,
+        assignee=state.assignee,
+    )
+
+
+def _busy(worker: Worker, tables: Tables) -> Worker:
+    work = (Status.CLASSIFICATION, Status.IN_PROGRESS, Status.INTERNAL)
+    held = [s.priority.value for s in tables.states.values() if s.assignee == worker.id and s.status in work]
+    return replace(worker, in_hand={priority: held.count(priority) for priority in sorted(set(held))})
 
 
 def _of(table: dict, keys: Iterable) -> dict:

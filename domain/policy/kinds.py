@@ -61,7 +61,7 @@ class Closing:
     itself, after ``after_s`` in feedback, business time of the line's calendar). ``feedback``: it must pass through."""
 
     by: frozenset[Closer] = frozenset({"agent", "requester", "timer"})
-    feedback: bool = True
+    feedback: bool = False
     after_s: int | None = None
 
 

@@ -9,8 +9,8 @@ from domain.policy.texts import Text
 from domain.ticket import Priority
 
 OnChange = Literal["recalculate", "keep", "from_now"]
-"""What happens to a clock whose ticket comes under another cell: counted over all it has consumed; left as it is; or
-the new goal counted from the moment of the change."""
+"""What a cell says of a clock whose ticket comes under it later: its goal is counted over all that the clock has
+consumed; the clock keeps the goal it has; or the goal is counted from the moment of the change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

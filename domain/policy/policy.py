@@ -160,6 +160,6 @@ class Policy:
             if found is not None and cell.fits(plan, priority, type_, kind, line):
                 return found
         if target == "line_stay":
-            return Goal(cell=f"line/{line}", seconds=self.lines[line].stay_s if line in self.lines else None)
+            return Goal(cell=f"line/{line}", seconds=self.lines[line].stay_s if line in self.lines else None, warn=())
         row = (self.plans.get(plan) or self.plans[self.default_plan]).goals
         return (row.get(target) or row["first_response"])[priority]

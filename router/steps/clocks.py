@@ -1,4 +1,7 @@
-"""By when: the plan's targets for the priority, on the plan's calendar, from the moment the message came."""
+"""By when: what the SLA matrix promises for the plan, priority, kind and line, from the moment the message came.
+
+The plan's calendar drives the customer's targets, the line's calendar the stay on it.
+"""
 
 from datetime import datetime
 
@@ -9,36 +12,48 @@ from domain.ticket import Priority
 from router.verdict import ClockStart
 
 TARGETS: tuple[Target, ...] = ("first_response", "resolution")
-"""Started with the ticket."""
+"""Promised to the requester, and started with the ticket."""
 
 
 def start_clocks(
-    policy: Policy, plan: Plan, priority: Priority, received_at: datetime
+    policy: Policy, plan: Plan, priority: Priority, kind: str, line: str, received_at: datetime
 ) -> tuple[tuple[ClockStart, ...], Step]:
     clocks: list[ClockStart] = []
     outcomes: list[str] = []
     sentences: list[str] = []
-    for target in TARGETS:
+    for target in (*TARGETS, "line_stay"):
+        goal = policy.goal(target, plan=plan.key, priority=priority, kind=kind, line=line)
         name = target.replace("_", " ")
-        goal = plan.goals[target][priority]
         if goal.seconds is None:
-            outcomes.append(f"{name}: none")
-            sentences.append(f"Plan {plan.key} promises no {name} for {priority} (cell {goal.cell}).")
+            if target in TARGETS:
+                outcomes.append(f"{name}: none")
+                sentences.append(f"Plan {plan.key} promises no {name} for {priority} (cell {goal.cell}).")
             continue
-        clock = _clock(policy, plan, target, goal, goal.seconds, received_at)
+        clock = _clock(policy, calendar_of(policy, plan, target, line), target, goal, goal.seconds, received_at)
         clocks.append(clock)
         outcomes.append(f"{name}: {clock.due_at:%Y-%m-%d %H:%M:%S} UTC")
+        within = f"within {spelled(goal.seconds)} (cell {goal.cell}) of calendar {clock.calendar}."
         sentences.append(
-            f"Plan {plan.key} promises the {name} within {spelled(goal.seconds)} (cell {goal.cell}) "
-            f"of calendar {plan.calendar}."
+            f"Plan {plan.key} promises the {name} {within}"
+            if target in TARGETS
+            else f"Line {line} passes it on {within}"
         )
     return tuple(clocks), Step(step="clocks", outcome="; ".join(outcomes), because=" ".join(sentences))
 
 
-def start_clock(policy: Policy, plan: Plan, target: Target, priority: Priority, at: datetime) -> ClockStart | None:
-    """One target from a moment on, or None where the plan promises nothing."""
-    goal = plan.goals[target][priority]
-    return None if goal.seconds is None else _clock(policy, plan, target, goal, goal.seconds, at)
+def start_clock(
+    policy: Policy, plan: Plan, target: Target, priority: Priority, kind: str, line: str, at: datetime
+) -> ClockStart | None:
+    """One target from a moment on, or None where nothing is promised."""
+    goal = policy.goal(target, plan=plan.key, priority=priority, kind=kind, line=line)
+    if goal.seconds is None:
+        return None
+    return _clock(policy, calendar_of(policy, plan, target, line), target, goal, goal.seconds, at)
+
+
+def calendar_of(policy: Policy, plan: Plan, target: Target, line: str) -> str:
+    """The key of the calendar that drives a target. A line that is not there any more stays by the plan's."""
+    return policy.lines[line].calendar if target == "line_stay" and line in policy.lines else plan.calendar
 
 
 def spelled(seconds: int) -> str:
@@ -49,14 +64,15 @@ def spelled(seconds: int) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"
 
 
-def _clock(policy: Policy, plan: Plan, target: Target, goal: Goal, seconds: int, received_at: datetime) -> ClockStart:
-    calendar = policy.calendars[plan.calendar]
+def _clock(policy: Policy, key: str, target: Target, goal: Goal, seconds: int, at: datetime) -> ClockStart:
+    calendar = policy.calendars[key]
     return ClockStart(
         target=target,
-        calendar=calendar.key,
+        calendar=key,
         cell=goal.cell,
         goal_s=seconds,
-        started_at=received_at,
-        opens=calendar.next_open(received_at),
-        due_at=calendar.add(received_at, seconds),
+        started_at=at,
+        opens=calendar.next_open(at),
+        due_at=calendar.add(at, seconds),
+        warn=goal.warn,
     )

@@ -1,31 +1,100 @@
-"""Which service plan covers the request: the contract in force on the day, else the default plan with the reason."""
+"""Which service plan covers the request: the contract in force on the day, else the default plan with the reason; then
+what the catalog entry, the plan's own limits and its quota make of it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.decision import Step
-from domain.identity import Contract, Organization
-from domain.policy import Plan, Policy
+from domain.identity import Contract, Identity, Organization
+from domain.policy import CatalogEntry, Kind, Plan, Policy
+
+OVER_QUOTA, QUOTA_ASK = "over_quota", "quota_ask"
+NOT_A_CONTACT, CHANNEL_NOT_INCLUDED = "not_a_contact", "channel_not_included"
 
 
-def entitle(organization: Organization | None, policy: Policy, at: datetime) -> tuple[Plan, Step]:
-    """``at`` is when the message came; the day is that of the plan's own calendar."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlement:
+    plan: Plan
+    sentences: tuple[str, ...]
+    flags: tuple[str, ...] = ()
+
+    @property
+    def step(self) -> Step:
+        return Step(step="plan", outcome=self.plan.key, because=" ".join(self.sentences))
+
+
+def covered_by(organization: Organization | None, policy: Policy, at: datetime) -> Entitlement:
+    """By contract alone. ``at`` is when the message came; the day is that of the plan's own calendar."""
     default = policy.plans[policy.default_plan]
     if organization is None:
         return _chosen(default, f"Without an organisation the plan is the default, {default.key}.")
     covering = [each for each in organization.contracts if _covers(each, policy, at)]
     if covering:
         contract = max(covering, key=lambda each: (each.since, each.id))
-        return _chosen(policy.plans[contract.plan], f"{_named(organization)} in force.")
+        return _chosen(policy.plans[contract.plan], f"{organization.name} has a contract in force.")
     return _chosen(default, f"{_why_not(organization, policy)}, so the plan is the default, {default.key}.")
+
+
+def entitle(
+    base: Entitlement,
+    *,
+    entry: CatalogEntry,
+    kind: Kind,
+    identity: Identity,
+    channel: str,
+    organization: Organization | None,
+    used: Mapping[str, int],
+    policy: Policy,
+) -> Entitlement:
+    """``used``: requests of the organisation this month, by kind."""
+    plan, sentences, flags = base.plan, [*base.sentences], [*base.flags]
+    override = entry.plans.get(plan.key)
+    if override is not None and override in policy.plans:
+        plan = policy.plans[override]
+        sentences.append(f"On {entry.path} plan {base.plan.key} is replaced by {plan.key}.")
+    default = policy.plans[policy.default_plan]
+    if plan.contacts == "named" and organization is not None and not identity.contact and plan.key != default.key:
+        sentences.append(
+            f"Plan {plan.key} is for named contacts, and the sender is none, so the plan is {default.key}."
+        )
+        plan, flags = default, [*flags, NOT_A_CONTACT]
+    elif plan.channels and channel not in plan.channels:
+        sentences.append(f"Plan {plan.key} does not include {channel}, so the plan is {default.key}.")
+        plan, flags = default, [*flags, CHANNEL_NOT_INCLUDED]
+    return _within_quota(Entitlement(plan=plan, sentences=tuple(sentences), flags=tuple(flags)), kind, used, policy)
+
+
+def _within_quota(given: Entitlement, kind: Kind, used: Mapping[str, int], policy: Policy) -> Entitlement:
+    plan, quota = given.plan, given.plan.quota
+    if quota is None or quota.requests is None or _outside(kind.key, policy):
+        return given
+    counted = sum(count for key, count in used.items() if not _outside(key, policy))
+    if counted < quota.requests:
+        sentence = f"It is request {counted + 1} of {quota.requests} that plan {plan.key} includes this month."
+        return Entitlement(plan=plan, sentences=(*given.sentences, sentence), flags=given.flags)
+    over = f"Plan {plan.key} includes {quota.requests} requests a month, and {counted} were made."
+    flags = (*given.flags, OVER_QUOTA)
+    lower = policy.plans.get(quota.lower_to or "")
+    if quota.over == "lower" and lower is not None:
+        sentence = f"It is served by plan {lower.key}."
+        return Entitlement(plan=lower, sentences=(*given.sentences, over, sentence), flags=flags)
+    if quota.over == "ask":
+        asked = "Somebody has to agree first."
+        return Entitlement(plan=plan, sentences=(*given.sentences, over, asked), flags=(*flags, QUOTA_ASK))
+    return Entitlement(plan=plan, sentences=(*given.sentences, over), flags=flags)
+
+
+def _outside(kind: str, policy: Policy) -> bool:
+    """Code defects and whatever else the policy never counts."""
+    known = policy.kinds.get(kind)
+    type_ = policy.types.get(known.type) if known else None
+    return type_ is not None and type_.outside_quota
 
 
 def _covers(contract: Contract, policy: Policy, at: datetime) -> bool:
     plan = policy.plans.get(contract.plan)
     return plan is not None and contract.covers(policy.calendars[plan.calendar].day(at))
-
-
-def _named(organization: Organization) -> str:
-    return f"{organization.name} has a contract"
 
 
 def _why_not(organization: Organization, policy: Policy) -> str:
@@ -39,5 +108,5 @@ def _why_not(organization: Organization, policy: Policy) -> str:
     return f"The contract of {organization.name} begins on {contract.since}"
 
 
-def _chosen(plan: Plan, because: str) -> tuple[Plan, Step]:
-    return plan, Step(step="plan", outcome=plan.key, because=because)
+def _chosen(plan: Plan, because: str) -> Entitlement:
+    return Entitlement(plan=plan, sentences=(because,))

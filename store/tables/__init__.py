@@ -1,6 +1,14 @@
 """Every table, so that the metadata is whole once this package is imported."""
 
-from store.tables.agents import AgentLineRow, AgentRow, ApiTokenRow, SessionRow, SignInLinkRow
+from store.tables.agents import (
+    AgentGroupRow,
+    AgentLineRow,
+    AgentRow,
+    AgentSkillRow,
+    ApiTokenRow,
+    SessionRow,
+    SignInLinkRow,
+)
 from store.tables.base import metadata
 from store.tables.intake import (
     ConversationRow,
@@ -11,23 +19,34 @@ from store.tables.intake import (
     PolicyRevisionRow,
 )
 from store.tables.messages import AttachmentRow, MessageRow, UploadRow
-from store.tables.people import ContractRow, IdentityRow, OrganizationDomainRow, OrganizationRow, PersonRow
+from store.tables.people import (
+    ContractRow,
+    IdentityRow,
+    OrganizationDomainRow,
+    OrganizationGroupRow,
+    OrganizationRow,
+    PersonRow,
+)
 from store.tables.tickets import (
     ClockRow,
     ClockSegmentRow,
     DecisionRow,
     FactRow,
+    FiringRow,
     OutboxRow,
     ParticipantRow,
     TicketAliasRow,
     TicketLinkRow,
     TicketNumberRow,
     TicketRow,
+    TimerRow,
 )
 
 __all__ = [
+    "AgentGroupRow",
     "AgentLineRow",
     "AgentRow",
+    "AgentSkillRow",
     "ApiTokenRow",
     "AttachmentRow",
     "ClockRow",
@@ -37,12 +56,14 @@ __all__ = [
     "CounterRow",
     "DecisionRow",
     "FactRow",
+    "FiringRow",
     "HeldRow",
     "IdentityRow",
     "KeyRow",
     "LedgerEntryRow",
     "MessageRow",
     "OrganizationDomainRow",
+    "OrganizationGroupRow",
     "OrganizationRow",
     "OutboxRow",
     "ParticipantRow",
@@ -54,6 +75,7 @@ __all__ = [
     "TicketLinkRow",
     "TicketNumberRow",
     "TicketRow",
+    "TimerRow",
     "UploadRow",
     "metadata",
 ]

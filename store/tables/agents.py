@@ -8,6 +8,9 @@ from store.tables.base import Table, instant
 
 
 class AgentRow(Table, table=True):
+    """``presence``: ``on``, ``break`` or ``away`` (until ``away_until``, where that is known). ``calendar`` is a key of
+    the policy: the shifts, if they are not the line's. ``capacity``: the weight in hand, if it is not the line's."""
+
     __tablename__ = "agents"
 
     id: str = Field(primary_key=True)
@@ -15,7 +18,32 @@ class AgentRow(Table, table=True):
     name: str
     admin: bool = False
     active: bool = True
+    presence: str = "on"
+    away_until: datetime | None = instant(nullable=True)
+    calendar: str | None = None
+    capacity: int | None = None
+    assigned_at: datetime | None = instant(nullable=True)
     created_at: datetime = instant()
+
+
+class AgentGroupRow(Table, table=True):
+    """A group of a line that the agent belongs to; without one on a line, all of its groups."""
+
+    __tablename__ = "agent_groups"
+
+    agent_id: str = Field(primary_key=True, foreign_key="agents.id")
+    line: str = Field(primary_key=True)
+    group: str = Field(primary_key=True)
+
+
+class AgentSkillRow(Table, table=True):
+    """``skill`` is a key of the policy; ``level`` 1 is a beginner's."""
+
+    __tablename__ = "agent_skills"
+
+    agent_id: str = Field(primary_key=True, foreign_key="agents.id")
+    skill: str = Field(primary_key=True)
+    level: int
 
 
 class AgentLineRow(Table, table=True):

@@ -10,12 +10,24 @@ from store.tables.base import Table, instant
 
 
 class OrganizationRow(Table, table=True):
+    """``engineer_id``: the agent who is its personal engineer or client manager."""
+
     __tablename__ = "organizations"
 
     id: str = Field(primary_key=True)
     name: str
     segment: str = "external"
+    engineer_id: str | None = None
     created_at: datetime = instant()
+
+
+class OrganizationGroupRow(Table, table=True):
+    """A group of organisations, by the name that the policy's audiences use."""
+
+    __tablename__ = "organization_groups"
+
+    organization_id: str = Field(primary_key=True, foreign_key="organizations.id")
+    group: str = Field(primary_key=True)
 
 
 class OrganizationDomainRow(Table, table=True):
@@ -40,12 +52,15 @@ class ContractRow(Table, table=True):
 
 
 class PersonRow(Table, table=True):
+    """``contact``: one of the contacts that the organisation's contract names."""
+
     __tablename__ = "persons"
 
     id: str = Field(primary_key=True)
     name: str
     organization_id: str | None = Field(default=None, foreign_key="organizations.id", index=True)
     vip: bool = False
+    contact: bool = False
     language: str | None = None
     created_at: datetime = instant()
 

@@ -42,12 +42,15 @@ class TicketRow(Table, table=True):
     policy_revision: int
     language: str | None = None
     fields: Any = json()
+    checks: Any = json()
     flags: Any = json()
+    parent: int | None = Field(default=None, sa_type=Big, index=True)
     preview: str
     attachments: int
     created_at: datetime = instant()
     updated_at: datetime = instant()
     closed_at: datetime | None = instant(nullable=True)
+    status_at: datetime | None = instant(nullable=True)
     due_at: datetime | None = instant(nullable=True)
     due_target: str | None = None
     due_sort: int = Field(sa_column=Column(Big, nullable=False))
@@ -109,6 +112,38 @@ class ClockRow(Table, table=True):
     started_at: datetime = instant()
     due_at: datetime = instant()
     consumed_s: int = 0
+    warn: Any = json()
+    fired: Any = json()
+
+
+class TimerRow(Table, table=True):
+    """Something that is to happen to a ticket at a moment: a share of a clock's goal is used up (100: it is due), or
+    ``what`` says (``close``: nobody objected). Rewritten with what it depends on."""
+
+    __tablename__ = "timers"
+    __table_args__ = (Index("ix_timers_at", "at"), Index("ix_timers_number", "number"))
+
+    id: str = Field(primary_key=True)
+    number: int = Field(sa_type=Big)
+    what: str
+    clock_id: str | None = None
+    share: int = 0
+    at: datetime = instant()
+
+
+class FiringRow(Table, table=True):
+    """A timer whose moment has come. Moved here in one statement, and gone in the transaction that has done what
+    follows from it: so each fires once, whoever dies in between."""
+
+    __tablename__ = "firings"
+    __table_args__ = (Index("ix_firings_clock_id", "clock_id"), Index("ix_firings_at", "at"))
+
+    id: str = Field(primary_key=True)
+    number: int = Field(sa_type=Big)
+    what: str
+    clock_id: str | None = None
+    share: int = 0
+    at: datetime = instant()
 
 
 class ClockSegmentRow(Table, table=True):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import pytest
 from domain.businesstime import Calendar
 from domain.clocks import ended, paused
 from domain.commands import Actor
-from domain.effects import Changed, Note, Outcome, Settled
+from domain.effects import Changed, Note, Outcome, Settled, Timer
 from domain.facts import TicketEscalated
 from domain.message import Bounce
 from domain.status import Status
-from domain.ticket import Priority
+from domain.ticket import Earlier, Priority
 from domain.views import Scope
 from gateway.system import SystemClock, UlidIds
 from store import Database
@@ -185,7 +185,8 @@ async def test_earlier_tickets_of_a_requester_are_repeats(store: Any) -> None:
     async with store.begin() as uow:
         known = await uow.recall([again], NOON + timedelta(days=1))
     identity = known.identities["email", again.sender.address].id
-    assert known.repeats[identity] == ((number, NOON),)
+    earlier = Earlier(number=number, at=NOON, catalog="warehouse/documents", kind="malfunction", line="first")
+    assert known.repeats[identity] == (earlier,)
 
 
 async def test_a_batch_of_one_conversation_racing_with_another_waits_for_it(store: Any) -> None:
@@ -272,3 +273,76 @@ async def test_a_requesters_word_sets_the_clocks_that_it_brings(store: Any) -> N
     async with store.begin() as uow:
         again = (await uow.states([number]))[number]
     assert (again.status, {clock.state for clock in again.clocks}) == (Status.IN_PROGRESS, {"met"})
+
+
+async def _timed(store: Any, *moments: datetime) -> int:
+    """A ticket with a timer at each moment."""
+    (number,) = await open_tickets(store, [message()])
+    async with store.begin() as uow:
+        before = (await uow.states([number]))[number]
+        timers = tuple(Timer(what="clock", at=at, clock="C1", share=share) for share, at in enumerate(moments, 1))
+        await uow.change([Changed(before=before, after=before, facts=(), timers=timers)], NOON)
+    return number
+
+
+async def test_timers_fire_when_they_are_due_and_wait_until_they_are_followed(store: Any) -> None:
+    number = await _timed(store, NOON, NOON + timedelta(minutes=1), NOON + timedelta(hours=1))
+    async with store.begin() as uow:
+        assert await uow.next_timer() == NOON
+        assert await uow.fire(NOON - timedelta(microseconds=1), 10) == 0
+        assert await uow.fire(NOON + timedelta(minutes=1), 10) == 2
+        assert await uow.fire(NOON + timedelta(minutes=1), 10) == 0
+        assert await uow.next_timer() == NOON + timedelta(hours=1)
+    async with store.begin() as uow:
+        found = await uow.firings(10)
+        assert [(f.number, f.timer.share, f.timer.at) for f in found] == [
+            (number, 1, NOON),
+            (number, 2, NOON + timedelta(minutes=1)),
+        ]
+        await uow.done([found[0].id])
+    async with store.begin() as uow:
+        assert [f.timer.share for f in await uow.firings(10)] == [2]
+
+
+async def test_as_many_fire_as_are_asked_for_the_earliest_first(store: Any) -> None:
+    await _timed(store, NOON + timedelta(minutes=2), NOON, NOON + timedelta(minutes=1))
+    async with store.begin() as uow:
+        assert await uow.fire(NOON + timedelta(hours=1), 2) == 2
+        assert [f.timer.at for f in await uow.firings(10)] == [NOON, NOON + timedelta(minutes=1)]
+
+
+async def test_a_rewritten_ticket_keeps_no_old_timer_and_sets_none_that_has_fired(store: Any) -> None:
+    number = await _timed(store, NOON, NOON + timedelta(hours=1))
+    async with store.begin() as uow:
+        assert await uow.fire(NOON, 10) == 1
+        before = (await uow.states([number]))[number]
+        again = tuple(Timer(what="clock", at=NOON + timedelta(hours=h), clock="C1", share=h) for h in (1, 2, 3))
+        await uow.change([Changed(before=before, after=before, facts=(), timers=again)], NOON)
+        assert await uow.fire(NOON + timedelta(days=1), 10) == 2
+        assert [f.timer.share for f in await uow.firings(10)] == [1, 2, 3]
+
+
+async def test_a_firing_that_is_rolled_back_fires_again(store: Any) -> None:
+    await _timed(store, NOON)
+    with pytest.raises(RuntimeError):
+        async with store.begin() as uow:
+            assert await uow.fire(NOON, 10) == 1
+            raise RuntimeError
+    async with store.begin() as uow:
+        assert await uow.firings(10) == []
+        assert await uow.fire(NOON, 10) == 1
+
+
+async def test_two_timekeepers_at_once_fire_each_timer_once(store: Any) -> None:
+    await _timed(store, *(NOON + timedelta(seconds=n) for n in range(40)))
+
+    async def fire() -> int:
+        async with store.begin() as uow:
+            return int(await uow.fire(NOON + timedelta(hours=1), 100))
+
+    # The store in memory has transactions one after the other.
+    together = isinstance(store, FakeStore)
+    fired = [await fire(), await fire()] if together else list(await asyncio.gather(fire(), fire()))
+    async with store.begin() as uow:
+        found = await uow.firings(100)
+    assert (sum(fired), len({f.timer.share for f in found}), len(found)) == (40, 40, 40)

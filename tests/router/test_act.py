@@ -11,7 +11,9 @@ from domain.clocks import is_open
 from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, Return, SetStatus
 from domain.effects import Changed
 from domain.errors import Fault, Invalid, Refused
+from domain.facts import SlaEnded
 from domain.people import Agent
+from domain.policy import Assignment, Closing, PassOn
 from domain.status import MOVES, Status
 from domain.ticket import Level, Priority, TicketState
 from router.act import Setting, act
@@ -20,7 +22,22 @@ from router.steps.clocks import start_clocks
 from router.steps.prioritise import raise_by
 from tests.fakes_store import CountingIds
 
-POLICY = compile_policy(load_folder(SAMPLE), 1)
+SAMPLED = compile_policy(load_folder(SAMPLE), 1)
+POLICY = replace(
+    SAMPLED,
+    kinds={
+        key: replace(kind, stages={}, pass_on=PassOn(), closing=Closing(), lines=(), skills={})
+        for key, kind in SAMPLED.kinds.items()
+    },
+    catalog={key: replace(entry, route=()) for key, entry in SAMPLED.catalog.items()},
+    lines={
+        key: replace(line, assignment=Assignment(), calendar="always", stay_s=7200)
+        for key, line in SAMPLED.lines.items()
+        if not line.department
+    },
+    sla=(),
+)
+"""The sample's lines, kinds and plans, without what its kinds ask for: tests say that themselves."""
 NOW = datetime.fromisoformat("2026-11-23T09:00:00+00:00")
 OPENED = NOW - timedelta(minutes=30)
 VERA = Agent(id="A1", email="vera@example.org", name="Vera", lines=frozenset({"first"}))
@@ -30,7 +47,7 @@ UPPER = Agent(id="A3", email="oleg@example.org", name="Oleg", lines=frozenset({"
 
 def ticket(**changes: Any) -> TicketState:
     plan = POLICY.plans["premium"]
-    starts, _ = start_clocks(POLICY, plan, Priority.P2, OPENED)
+    starts, _ = start_clocks(POLICY, plan, Priority.P2, POLICY.default_kind, "first", OPENED)
     ids = CountingIds()
     values: dict[str, Any] = {
         "number": 5,
@@ -72,8 +89,9 @@ def done(command: Command, before: TicketState | None = None, *, others: frozens
 
 def told(changed: Changed) -> list[tuple[str, dict[str, Any]]]:
     hidden = ("NAME", "ticket", "at", "by", "envelope")
-    names = [[n for n in type(f).__dataclass_fields__ if n not in hidden and getattr(f, n)] for f in changed.facts]
-    return [(f.NAME, {n: getattr(f, n) for n in shown}) for f, shown in zip(changed.facts, names, strict=True)]
+    facts = [fact for fact in changed.facts if not isinstance(fact, SlaEnded)]
+    names = [[n for n in type(f).__dataclass_fields__ if n not in hidden and getattr(f, n)] for f in facts]
+    return [(f.NAME, {n: getattr(f, n) for n in shown}) for f, shown in zip(facts, names, strict=True)]
 
 
 def test_a_note_is_kept_with_its_author_and_changes_nothing_else() -> None:
@@ -105,9 +123,13 @@ def test_waiting_for_the_requester_stops_every_clock_and_work_starts_them_again(
 
 def test_a_solved_ticket_owes_no_first_response_and_its_resolution_waits_for_the_word() -> None:
     solved = done(SetStatus(status=Status.FEEDBACK)).after
-    assert {clock.target: clock.state for clock in solved.clocks} == {"first_response": "met", "resolution": "paused"}
+    assert {clock.target: clock.state for clock in solved.clocks} == {
+        "first_response": "met",
+        "resolution": "paused",
+        "line_stay": "paused",
+    }
     closed = done(SetStatus(status=Status.CLOSED), solved).after
-    assert {clock.target: clock.state for clock in closed.clocks} == {"first_response": "met", "resolution": "met"}
+    assert {clock.state for clock in closed.clocks} == {"met"}
     assert (closed.closed_at, any(is_open(clock) for clock in closed.clocks)) == (NOW, False)
 
 
@@ -118,7 +140,9 @@ def test_a_reopened_ticket_gets_a_new_resolution_clock_beside_the_old_one() -> N
     assert [(clock.target, clock.state) for clock in again.clocks] == [
         ("first_response", "met"),
         ("resolution", "met"),
+        ("line_stay", "met"),
         ("resolution", "running"),
+        ("line_stay", "running"),
     ]
     assert again.closed_at is None
 
@@ -200,6 +224,8 @@ def test_another_kind_brings_its_usual_impact_and_urgency_and_its_own_due_times(
     expected = raise_by(POLICY.matrix.cells[kind.impact, kind.urgency], plan.raises_priority)
     assert (changed.after.kind, changed.after.priority) == (kind.key, expected)
     for clock in changed.after.clocks:
+        if clock.target == "line_stay":
+            continue
         goal = plan.goals[clock.target][expected]
         assert (clock.goal_s, clock.cell) == (goal.seconds, goal.cell)
         assert clock.due_at == POLICY.calendars[plan.calendar].add(OPENED, clock.goal_s)
@@ -241,6 +267,15 @@ def test_a_ticket_follows_its_catalog_entry_to_another_line_but_not_from_where_i
 def test_what_the_policy_does_not_have_is_invalid(command: Command, why: str) -> None:
     with pytest.raises(Invalid, match=why):
         done(command)
+
+
+def test_a_clock_that_ends_is_told_with_what_it_took() -> None:
+    changed = done(Escalate(reason="нужен инженер"))
+    (ended,) = [fact for fact in changed.facts if isinstance(fact, SlaEnded)]
+    assert (ended.target, ended.cell, ended.state, ended.goal_s) == ("line_stay", "line/first", "met", 7200)
+    assert ended.consumed_s == 30 * 60
+    running = {clock.target: clock.cell for clock in changed.after.clocks if is_open(clock)}
+    assert running["line_stay"] == "line/second"
 
 
 def test_a_link_needs_another_ticket_that_the_actor_may_see() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.clocks import ClockRecord, Segment
-from domain.effects import Appended, Effect, Opened, Outcome, Repeated, Suppressed
+from domain.effects import Appended, Effect, Opened, Outcome, Repeated, Suppressed, Timer
 from domain.errors import Unavailable
 from domain.facts import (
     DeliveryReported,
@@ -82,6 +82,7 @@ def test_a_new_message_opens_a_ticket_with_its_clocks_and_facts(bench: Bench) ->
             started_at=NOW,
             due_at=NOW + timedelta(seconds=goal),
             segments=(running,),
+            warn=(50, 80),
         )
         for key, target, goal in (("X1", "first_response", 900), ("X2", "resolution", 4 * HOUR))
     )
@@ -120,6 +121,11 @@ def test_a_new_message_opens_a_ticket_with_its_clocks_and_facts(bench: Bench) ->
         decision=effect.decision,
         facts=facts,
         message_id="X3",
+        timers=tuple(
+            Timer(what="clock", at=NOW + timedelta(seconds=goal * share // 100), clock=key, share=share)
+            for key, goal in (("X1", 900), ("X2", 4 * HOUR))
+            for share in (50, 80, 100)
+        ),
     )
     assert (routed.facts, routed.failed) == (facts, {})
     assert bench.store.tables.effects == [effect]

@@ -12,7 +12,7 @@ from domain.ticket import Level, Priority
 from router.compiled import rules_of
 from router.decide import decide
 from router.steps.clocks import spelled, start_clocks
-from router.steps.entitle import entitle
+from router.steps.entitle import covered_by
 from router.steps.identify import identify
 from router.steps.prioritise import raise_by
 from router.verdict import ClockStart, Open
@@ -111,15 +111,15 @@ def test_the_organisation_is_the_cards_then_the_domains(
 def test_the_plan_is_the_contracts_that_covers_the_day(
     contracts: tuple[tuple[str, str, str | None], ...], plan: str, because: str, policy: Policy
 ) -> None:
-    chosen, why = entitle(organization(*contracts), policy, NOW)
-    assert (chosen, why) == (policy.plans[plan], Step(step="plan", outcome=plan, because=because))
+    covered = covered_by(organization(*contracts), policy, NOW)
+    assert (covered.plan, covered.step) == (policy.plans[plan], Step(step="plan", outcome=plan, because=because))
 
 
 def test_a_contract_begins_at_midnight_of_the_plans_own_calendar(policy: Policy) -> None:
     new = organization(("standard", "2026-11-24", None), name="Early")
     half_past_midnight_in_moscow = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
     an_hour_before = half_past_midnight_in_moscow - timedelta(hours=1)
-    because = [entitle(new, policy, at)[1].because for at in (an_hour_before, half_past_midnight_in_moscow)]
+    because = [covered_by(new, policy, at).step.because for at in (an_hour_before, half_past_midnight_in_moscow)]
     assert because == [
         "The contract of Early begins on 2026-11-24, so the plan is the default, standard.",
         "Early has a contract in force.",
@@ -128,7 +128,7 @@ def test_a_contract_begins_at_midnight_of_the_plans_own_calendar(policy: Policy)
 
 def test_without_an_organisation_the_plan_is_the_default(policy: Policy) -> None:
     because = "Without an organisation the plan is the default, standard."
-    assert entitle(None, policy, NOW)[1] == Step(step="plan", outcome="standard", because=because)
+    assert covered_by(None, policy, NOW).step == Step(step="plan", outcome="standard", because=because)
 
 
 INVOICE = "Rule invoice-words (rules.yaml:9) matched: text has the words «счёт»."
@@ -304,7 +304,7 @@ def test_a_rule_sets_only_what_no_rule_before_it_has_set() -> None:
 
 def test_clocks_start_at_the_next_opening_and_run_by_the_plans_calendar(policy: Policy) -> None:
     saturday = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-    clocks, why = start_clocks(policy, policy.plans["standard"], Priority.P2, saturday)
+    clocks, why = start_clocks(policy, policy.plans["standard"], Priority.P2, "question", "first", saturday)
     assert clocks == (
         ClockStart(
             target="first_response",
@@ -314,6 +314,7 @@ def test_clocks_start_at_the_next_opening_and_run_by_the_plans_calendar(policy: 
             started_at=saturday,
             opens=datetime(2026, 11, 23, 6, 0, tzinfo=UTC),
             due_at=datetime(2026, 11, 23, 10, 0, tzinfo=UTC),
+            warn=(50, 80),
         ),
     )
     assert why == Step(
@@ -329,7 +330,9 @@ def test_a_plan_that_promises_nothing_starts_no_clock(policy: Policy) -> None:
         policy.plans["standard"],
         goals={t: dict.fromkeys(Priority, Goal(cell="x", seconds=None)) for t in ("first_response", "resolution")},
     )
-    clocks, why = start_clocks(policy, silent, Priority.P1, NOW)
+    clocks, why = start_clocks(
+        replace(policy, plans={silent.key: silent}), silent, Priority.P1, "question", "first", NOW
+    )
     assert (clocks, why.outcome) == ((), "first response: none; resolution: none")
 
 

@@ -1,0 +1,45 @@
+"""The timekeeper's loop: sleeps until something is due, fires it, follows it up. Called by the timekeeper role.
+
+A process that made a timer is not asked: the loop looks often enough that none of them comes late by a second.
+"""
+
+import asyncio
+import contextlib
+
+from domain.errors import Temporary
+from domain.ports import Clock
+from gateway import logs
+from router.timekeeper import Timekeeper
+
+log = logs.get()
+
+_LOOK_EVERY = 0.5
+_SHARE_OUT_EVERY = 5.0
+_PAUSE = 2.0
+
+
+async def run(timekeeper: Timekeeper, clock: Clock, stop: asyncio.Event) -> None:
+    shared_at = 0.0
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        pause = _LOOK_EVERY
+        try:
+            fired = await timekeeper.fire()
+            if fired:
+                log.info("timers.fired", count=fired)
+            while (followed := await timekeeper.follow()).count and not stop.is_set():
+                for number, fault in followed.failed.items():
+                    log.error("timer.failed", ticket=number, error=type(fault).__name__, reason=str(fault)[:500])
+                await timekeeper.fire()
+            if loop.time() - shared_at >= _SHARE_OUT_EVERY:
+                shared_at = loop.time()
+                await timekeeper.share_out()
+            due = await timekeeper.next_at()
+            if due is not None:
+                pause = min(pause, max((due - clock.now()).total_seconds(), 0.0))
+        except Temporary as error:
+            log.warning("timers.postponed", reason=error.reason)
+            pause = _PAUSE
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await stop.wait()

@@ -1,0 +1,121 @@
+"""Whose ticket: who may have it, and who of them gets it. Pure; called by ``router.decide`` for new tickets and by
+``router.act`` for those that come to a line.
+
+Eligible is who is on the line and in its group, on shift by calendar and presence, not full, and skilled enough. Then
+the customer's own engineer, the agent of their last ticket, and the line's way of sharing, in that order.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from domain.decision import Step, Tried
+from domain.people import Worker
+from domain.policy import Line, Policy
+from domain.ticket import Priority
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A ticket that looks for an agent. ``engineer`` and ``previous``: agents' ids; ``without``: who must not."""
+
+    line: str
+    group: str | None
+    kind: str
+    priority: Priority
+    engineer: str | None = None
+    previous: str | None = None
+    without: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """``agent`` None: nobody, or nobody yet. ``alarm``: the line shares its tickets out and nobody could have this one.
+    ``considered``: an agent's id, whether they could, and why (not)."""
+
+    agent: str | None
+    because: str
+    considered: tuple[Tried, ...] = ()
+    alarm: bool = False
+
+    @property
+    def step(self) -> Step:
+        return Step(step="assignee", outcome=self.agent or "nobody", because=self.because)
+
+
+def automatic(policy: Policy) -> frozenset[str]:
+    """Lines that share their tickets out by themselves."""
+    return frozenset(key for key, line in policy.lines.items() if line.assignment.mode != "manual")
+
+
+def assign(wanted: Wanted, workers: Sequence[Worker], policy: Policy, now: datetime) -> Choice:
+    line = policy.lines.get(wanted.line)
+    if line is None or line.assignment.mode == "manual":
+        return Choice(agent=None, because=f"Agents of line {wanted.line} take tickets themselves.")
+    here = [worker for worker in workers if wanted.line in worker.lines]
+    faults = {worker.id: _unfit(worker, wanted, line, policy, now) for worker in here}
+    considered = tuple(
+        Tried(rule=worker.id, matched=faults[worker.id] is None, why=faults[worker.id] or "could have it")
+        for worker in here
+    )
+    eligible = [worker for worker in here if faults[worker.id] is None]
+    if not eligible:
+        because = f"None of the {len(here)} agents of line {line.key} could have it now."
+        return Choice(agent=None, because=because, considered=considered, alarm=True)
+    chosen, why = _chosen(eligible, wanted, line)
+    because = f"{why} {len(eligible)} of {len(here)} agents of line {line.key} could have it."
+    return Choice(agent=chosen.id, because=because, considered=considered)
+
+
+def _unfit(worker: Worker, wanted: Wanted, line: Line, policy: Policy, now: datetime) -> str | None:
+    """Why not, or None."""
+    if worker.id == wanted.without:
+        return "has it already"
+    own = {group for on, group in worker.groups if on == line.key}
+    if wanted.group is not None and own and wanted.group not in own:
+        return f"is not in group {wanted.group}"
+    back = worker.away_until is not None and worker.away_until <= now
+    if worker.presence != "on" and not back:
+        return f"is {'away' if worker.presence == 'away' else 'on a break'}"
+    shift = policy.calendars.get(worker.calendar or line.calendar)
+    if shift is not None and not shift.is_open(now):
+        return f"is not on shift (calendar {shift.key})"
+    kind = policy.kinds.get(wanted.kind)
+    for skill, level in sorted(kind.skills.items()) if kind else ():
+        has = worker.skills.get(skill, 0)
+        if has < level:
+            return f"has skill {skill} at {has}, and {level} is needed"
+    weighs = line.assignment.weights
+    capacity = worker.capacity if worker.capacity is not None else line.assignment.capacity
+    load = load_of(worker, weighs)
+    if load + weighs.get(wanted.priority, 1) > capacity:
+        return f"has {load} of {capacity} in hand"
+    return None
+
+
+def busier(worker: Worker, priority: str, now: datetime) -> Worker:
+    """The same agent with one ticket more."""
+    held = {**worker.in_hand, priority: worker.in_hand.get(priority, 0) + 1}
+    return replace(worker, in_hand=held, assigned_at=now)
+
+
+def load_of(worker: Worker, weights: Mapping[Priority, int]) -> int:
+    return sum(count * weights.get(Priority(priority), 1) for priority, count in worker.in_hand.items())
+
+
+def _chosen(eligible: Sequence[Worker], wanted: Wanted, line: Line) -> tuple[Worker, str]:
+    by_id = {worker.id: worker for worker in eligible}
+    rules = line.assignment
+    if rules.personal and wanted.engineer in by_id:
+        return by_id[wanted.engineer], "It is the customer's own engineer."
+    if rules.previous and wanted.previous in by_id:
+        return by_id[wanted.previous], "It is the agent of the requester's last ticket."
+    if rules.mode == "round_robin":
+        first = min(eligible, key=lambda worker: (worker.assigned_at or _LONG_AGO, worker.id))
+        return first, "It is the agent whose last ticket was given the longest ago."
+    least = min(
+        eligible, key=lambda worker: (load_of(worker, rules.weights), worker.assigned_at or _LONG_AGO, worker.id)
+    )
+    return least, f"It is the agent with the least in hand, {load_of(least, rules.weights)}."

@@ -1,0 +1,218 @@
+"""The timekeeper: what happens to tickets because time passes.
+
+A timer that comes due fires in a transaction of its own, with all others that are due, so that ten thousand in one
+second are as exact as one. What follows (facts, and what the policy's reactions do) is done in batches, each firing
+gone in the same transaction that has its effects: so each happens once, whoever dies in between, in any number of
+processes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.clocks import DUE, ClockRecord, is_open, told
+from domain.commands import Actor, Classify, Command, Escalate, Mark, Reassign, SetStatus
+from domain.effects import Changed, Firing
+from domain.errors import Fault
+from domain.facts import Fact, NoticeDue, SlaBreached, SlaWarned
+from domain.policy import Policy, Reaction
+from domain.ports import Clock, Ids, PolicySource, Store
+from domain.status import Status
+from domain.ticket import TicketState
+from router.act import Setting, act
+from router.steps.assign import automatic, busier
+from router.steps.entitle import QUOTA_ASK
+from router.steps.prioritise import raise_by
+
+BY = Actor(id="timekeeper")
+_FIRED_AT_ONCE = 20_000
+_TOGETHER = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """``failed``: tickets on which not everything could be done that should follow, and why; what came before that
+    stands."""
+
+    count: int
+    failed: Mapping[int, Exception]
+
+
+class Timekeeper:
+    def __init__(self, store: Store, policy: PolicySource, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+        self._ids = ids
+
+    async def fire(self) -> int:
+        """Fires what has come due; returns how many."""
+        async with self._store.begin(person=True) as uow:
+            return await uow.fire(self._clock.now(), _FIRED_AT_ONCE)
+
+    async def follow(self) -> Followed:
+        """Does what follows from some of what has fired."""
+        failed: dict[int, Exception] = {}
+        async with self._store.begin() as uow:
+            fired = await uow.firings(_TOGETHER)
+            if not fired:
+                return Followed(count=0, failed=failed)
+            now = self._clock.now()
+            tickets = dict(await uow.states(sorted({each.number for each in fired})))
+            policy = self._policy.current
+            lines = automatic(policy)
+            workers = tuple(await uow.workers(lines)) if lines else ()
+            setting = Setting(policy=policy, now=now, actor=BY, ids=self._ids, agents={}, workers=workers)
+            changes: list[Changed] = []
+            for each in fired:
+                if each.number not in tickets:
+                    continue
+                try:
+                    for changed in follow(tickets[each.number], each, setting):
+                        tickets[each.number] = changed.after
+                        changes.append(changed)
+                except Exception as fault:  # one ticket's fault must not stop the clocks of all others
+                    failed[each.number] = fault
+            await uow.change(changes, now)
+            await uow.done([each.id for each in fired])
+        return Followed(count=len(fired), failed=failed)
+
+    async def share_out(self) -> int:
+        """Gives tickets that are nobody's to agents who can have them now, on lines that share theirs out, the most
+        urgent first; returns how many."""
+        policy = self._policy.current
+        lines = automatic(policy)
+        if not lines:
+            return 0
+        given = 0
+        async with self._store.begin() as uow:
+            numbers = await uow.unassigned(lines, _TOGETHER)
+            if not numbers:
+                return 0
+            workers = {worker.id: worker for worker in await uow.workers(lines)}
+            tickets = await uow.states(numbers)
+            now = self._clock.now()
+            changes: list[Changed] = []
+            for number in numbers:
+                ticket = tickets.get(number)
+                if ticket is None or QUOTA_ASK in ticket.flags:
+                    continue
+                setting = Setting(
+                    policy=policy, now=now, actor=BY, ids=self._ids, agents={}, workers=tuple(workers.values())
+                )
+                changed = act(ticket, Reassign(), setting)
+                if changed.facts:
+                    changes.append(changed)
+                agent = workers.get(changed.after.assignee or "")
+                if agent is not None:
+                    given += 1
+                    workers[agent.id] = busier(agent, ticket.priority.value, now)
+            await uow.change(changes, now)
+        return given
+
+    async def next_at(self) -> datetime | None:
+        """When the next timer is due."""
+        async with self._store.begin() as uow:
+            return await uow.next_timer()
+
+
+def follow(ticket: TicketState, firing: Firing, setting: Setting) -> Iterator[Changed]:
+    """What a firing does to its ticket, as it stands now: nothing where it does not concern it any more."""
+    if firing.timer.what == "close":
+        if ticket.status is Status.FEEDBACK:
+            yield act(ticket, SetStatus(status=Status.CLOSED, reason="nobody objected"), setting)
+        return
+    clock = next((each for each in ticket.clocks if each.id == firing.timer.clock), None)
+    share = firing.timer.share
+    if clock is None or not is_open(clock) or clock.segments[-1].kind != "running" or share in clock.fired:
+        return
+    noted = told(clock, share)
+    clocks = tuple(noted if each.id == clock.id else each for each in ticket.clocks)
+    after = replace(ticket, clocks=clocks)
+    yield Changed(before=ticket, after=after, facts=(_fact(ticket, noted, share, setting),))
+    event = "breached" if share >= DUE else "warned"
+    for reaction in reactions(ticket, event, setting.policy, clock=clock, share=share):
+        for changed in react(after, reaction, f"{clock.target} {event}", setting):
+            after = changed.after
+            yield changed
+
+
+def _fact(ticket: TicketState, clock: ClockRecord, share: int, setting: Setting) -> Fact:
+    """Dated by the moment itself: a timekeeper that was away tells late, and not otherwise."""
+    if share >= DUE:
+        return SlaBreached(
+            ticket=ticket.number,
+            at=setting.now,
+            by=setting.actor.id,
+            line=ticket.line,
+            target=clock.target,
+            cell=clock.cell,
+            due_at=clock.due_at,
+            assignee=ticket.assignee,
+        )
+    return SlaWarned(
+        ticket=ticket.number,
+        at=setting.now,
+        by=setting.actor.id,
+        line=ticket.line,
+        target=clock.target,
+        cell=clock.cell,
+        share=share,
+        due_at=clock.due_at,
+        assignee=ticket.assignee,
+    )
+
+
+def reactions(
+    ticket: TicketState, event: str, policy: Policy, *, clock: ClockRecord | None = None, share: int = 0
+) -> Sequence[Reaction]:
+    """The policy's reactions that an event calls, in order."""
+    kind = policy.kinds.get(ticket.kind)
+    type_ = kind.type if kind else ""
+    return [
+        each
+        for each in policy.reactions
+        if each.on == event
+        and (clock is None or not each.targets or clock.target in each.targets)
+        and (event != "warned" or each.share is None or each.share == share)
+        and each.fits(ticket.plan, ticket.priority, type_, ticket.kind, ticket.line)
+    ]
+
+
+def react(ticket: TicketState, reaction: Reaction, about: str, setting: Setting) -> Iterator[Changed]:
+    """What a reaction does, one change after the other. What the process does not allow as the ticket stands (there is
+    no line above) is left out; who is to be told is told all the same."""
+    for command in _commands(ticket, reaction, about):
+        try:
+            changed = act(ticket, command, setting)
+        except Fault:
+            continue
+        if changed.facts:
+            ticket = changed.after
+            yield changed
+    if reaction.notify:
+        notice = NoticeDue(
+            ticket=ticket.number,
+            at=setting.now,
+            by=setting.actor.id,
+            line=ticket.line,
+            whom=tuple(sorted(reaction.notify)),
+            reaction=reaction.key,
+            about=about,
+            assignee=ticket.assignee,
+        )
+        yield Changed(before=ticket, after=ticket, facts=(notice,))
+
+
+def _commands(ticket: TicketState, reaction: Reaction, about: str) -> Iterator[Command]:
+    because = f"reaction {reaction.key}: {about.replace('_', ' ')}"
+    if reaction.mark is not None:
+        yield Mark(flag=reaction.mark, reason=because)
+    if reaction.raise_priority:
+        raised = raise_by(ticket.priority, reaction.raise_priority)
+        if raised != ticket.priority:
+            yield Classify(priority=raised, reason=because)
+    if reaction.escalate or reaction.escalate_to is not None:
+        yield Escalate(line=reaction.escalate_to, reason=because, by_process=True)
+    elif reaction.reassign:
+        yield Reassign(reason=because)
