@@ -1,43 +1,82 @@
 """Calendar documents -> compiled calendars: public holidays expanded, own days laid over them.
 
-Called by ``config.compiler`` and ``config.lint``. No clock: holidays are expanded over fixed years, so that a revision
-means the same whenever it is compiled.
+Called by ``config.compiler`` and the checks. No clock: holidays are expanded over fixed years, so that a revision means
+the same whenever it is compiled.
 """
 
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 
 import holidays
 
-from config.schema import WEEKDAYS, CalendarDoc, HolidaysDoc, parse_days
+from config.line_schema import CalendarDoc, CalendarsFile, HolidaysDoc
+from config.values import WEEKDAYS, parse_days
 from domain.businesstime import Calendar, Span
 
 DEFAULT_YEARS = (2020, 2040)
 """First and last year expanded where ``holidays.years`` does not say otherwise."""
+_DAY = timedelta(days=1)
+
+
+def compiled_all(file: CalendarsFile) -> dict[str, Calendar]:
+    """In the order of the file. A union is in the zone of the first calendar that it names."""
+    plain = {key: compiled(key, each) for key, each in file.calendars.items() if not each.union}
+    return {key: plain[key] if key in plain else _union(key, each, plain) for key, each in file.calendars.items()}
+
+
+def _union(key: str, document: CalendarDoc, plain: Mapping[str, Calendar]) -> Calendar:
+    parts = tuple(plain[part] for part in document.union)
+    return Calendar(key=key, zone=parts[0].zone, parts=parts)
 
 
 def compiled(key: str, document: CalendarDoc) -> Calendar:
+    """A calendar with hours of its own."""
     if document.always:
         return Calendar.always(key)
     week: list[tuple[Span, ...]] = [()] * 7
     for days, shifts in document.week.items():
         for weekday in parse_days(days):
-            week[weekday] = tuple(shifts)
-    exceptions = holiday_exceptions(document.holidays, week) if document.holidays else {}
-    exceptions |= {day: tuple(shifts) for day, shifts in document.exceptions.items()}
+            week[weekday] = tuple(sorted(shifts))
+    exceptions: dict[date, tuple[Span, ...]] = {}
+    if document.holidays is not None:
+        exceptions = holiday_exceptions(document.holidays, week, document.shorter_before_holidays or 0)
+    exceptions |= {day: tuple(sorted(shifts)) for day, shifts in document.exceptions.items()}
     return Calendar(
         key=key, zone=document.zone, week=tuple(week), exceptions=MappingProxyType(dict(sorted(exceptions.items())))
     )
 
 
-def holiday_exceptions(document: HolidaysDoc, week: list[tuple[Span, ...]]) -> dict[date, tuple[Span, ...]]:
-    """Closed on every public holiday; a day off that was made a working day gets the hours of a usual one."""
+def holiday_exceptions(
+    document: HolidaysDoc, week: Sequence[tuple[Span, ...]], shorter_s: int = 0
+) -> dict[date, tuple[Span, ...]]:
+    """Closed on every public holiday; a day off that was made a working day gets the hours of a usual one; where the
+    next day is a public holiday, the last shift ends ``shorter_s`` sooner."""
     first, last = document.years or DEFAULT_YEARS
-    days = holidays.country_holidays(document.country, subdiv=document.subdivision, years=range(first, last + 1))
-    exceptions: dict[date, tuple[Span, ...]] = dict.fromkeys(days, ())
+    closed, worked = _public(document.country, document.subdivision, first, last)
     usual = week[WEEKDAYS.index(document.workdays_like)]
-    exceptions |= dict.fromkeys(days.weekend_workdays, usual)
-    return exceptions
+    exceptions: dict[date, tuple[Span, ...]] = dict.fromkeys(closed, ())
+    exceptions |= dict.fromkeys(worked, usual)
+    if shorter_s:
+        for eve in (day - _DAY for day in closed):
+            shifts = exceptions.get(eve, week[eve.weekday()])
+            if shifts:
+                exceptions[eve] = shortened(shifts, shorter_s)
+    return {day: shifts for day, shifts in exceptions.items() if first <= day.year <= last}
+
+
+def shortened(shifts: tuple[Span, ...], seconds: int) -> tuple[Span, ...]:
+    """The last shift ends so much sooner; one that is no longer than that falls out."""
+    *others, (start, end) = sorted(shifts, key=lambda shift: shift[1])
+    return (*others, *(((start, end - seconds),) if end - seconds > start else ()))
+
+
+@lru_cache(maxsize=64)
+def _public(country: str, subdivision: str | None, first: int, last: int) -> tuple[frozenset[date], frozenset[date]]:
+    """Public holidays, to the first days of the year after, and the days off that were made working days."""
+    days = holidays.country_holidays(country, subdiv=subdivision, years=range(first, last + 2))
+    return frozenset(days), frozenset(days.weekend_workdays)
 
 
 def holiday_faults(document: HolidaysDoc) -> list[tuple[str, str]]:
@@ -52,3 +91,21 @@ def holiday_faults(document: HolidaysDoc) -> list[tuple[str, str]]:
     if first > last or last - first > 50 or first < 1990:
         faults.append(("years", "must be the first and the last year, at most 50 apart, from 1990 on"))
     return faults
+
+
+def closed_stretches(calendar: Calendar, days: int) -> Iterator[tuple[date, int]]:
+    """(first day, how many) of each stretch of more than ``days`` dates without a shift, in the years that its
+    exceptions span. A week that has hours and no exceptions has none."""
+    parts = calendar.parts or (calendar,)
+    named = [day for part in parts for day in part.exceptions]
+    if not named:
+        return
+    day, end, begun = date(min(named).year, 1, 1), date(max(named).year, 12, 31), None
+    while day <= end + _DAY:
+        if day <= end and not any(part.shifts(day) for part in parts):
+            begun = begun or day
+        elif begun is not None:
+            if (day - begun).days > days:
+                yield begun, (day - begun).days
+            begun = None
+        day += _DAY

@@ -1,149 +1,76 @@
-"""Checked documents -> the domain's immutable ``Policy``. Called by ``config.loader`` once nothing is at fault."""
+"""Checked documents -> the domain's immutable ``Policy``. Called by ``config.loader`` once nothing is at fault.
+
+The matrix and the plans are made in ``config.compile_plans``, kinds and catalog in ``config.compile_kinds``.
+"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
 from config import calendars
+from config.bundle import Bundle, placed
+from config.compile_kinds import audience, entry, kind, kind_type
+from config.compile_plans import plan, sla
 from config.documents import Document
-from config.rule_schema import ConditionDoc, RulesFile, TextDoc
-from config.schema import (
-    CalendarsFile,
-    CatalogDoc,
-    CatalogFile,
-    FormDoc,
-    FormsFile,
-    KindsFile,
-    LetterDoc,
-    LettersFile,
-    LineDoc,
-    LinesFile,
-    MailFile,
-    PlanDoc,
-    PlansFile,
-    PolicyFile,
-)
-from domain.clocks import Target
+from config.line_schema import LineDoc
+from config.reaction_schema import ReactionDoc, ReactionsFile
+from config.rule_schema import ConditionDoc, RulesFile
+from config.schema import AdjustmentsDoc, FormDoc, LetterDoc, MailFile, PolicyFile
+from config.values import text
 from domain.policy import (
+    Adjustments,
+    Assignment,
     CatalogEntry,
     Condition,
     FormPolicy,
-    Goal,
     Group,
-    Kind,
     Letter,
     Line,
     MailPolicy,
-    Plan,
     Policy,
+    PriorityField,
     PriorityMatrix,
+    Reaction,
     Rule,
-    Text,
 )
 from domain.ticket import Level, Priority
 
 _V = TypeVar("_V")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bundle:
-    """The files of a policy, read. A file that could not be read is None, and the lint says what it can without it."""
-
-    policy: PolicyFile | None = None
-    lines: LinesFile | None = None
-    calendars: CalendarsFile | None = None
-    plans: PlansFile | None = None
-    catalog: CatalogFile | None = None
-    kinds: KindsFile | None = None
-    rules: RulesFile | None = None
-    mail: MailFile | None = None
-    forms: FormsFile | None = None
-    letters: LettersFile | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A catalog entry after inheritance; ``line`` None where neither it nor anything above names one."""
-
-    path: str
-    document: CatalogDoc
-    line: str | None
-    group: str | None
-    kind: str | None
-    form: bool
-
-
-def placed(file: CatalogFile) -> Iterator[Placed]:
-    """The catalog tree, parents first, with what each entry has from the entries above it."""
-    yield from _below(file.catalog, Placed(path="", document=_ROOT, line=None, group=None, kind=None, form=True))
-
-
-def _below(children: Mapping[str, CatalogDoc], parent: Placed) -> Iterator[Placed]:
-    for key, document in children.items():
-        line = document.line or parent.line
-        # A group belongs to its line: an entry that goes to another line does not take the group along.
-        inherited = parent.group if line == parent.line else None
-        entry = Placed(
-            path=f"{parent.path}/{key}" if parent.path else key,
-            document=document,
-            line=line,
-            group=document.group or inherited,
-            kind=document.kind or parent.kind,
-            form=parent.form if document.form is None else document.form,
-        )
-        yield entry
-        yield from _below(document.children, entry)
-
-
-_ROOT = CatalogDoc(title=TextDoc(ru="—", en="—"))
-
-
 def compiled(bundle: Bundle, rules_source: Document, revision: int) -> Policy:
-    """Every file is there and the lint found no error."""
+    """Every file that must be there is there, and the lint found no error."""
     head = _there(bundle.policy)
+    catalog, kinds, plans = _there(bundle.catalog), _there(bundle.kinds), _there(bundle.plans)
     return Policy(
         revision=revision,
         name=text(head.name),
-        catalog=_by_key(
-            CatalogEntry(
-                path=entry.path,
-                title=text(entry.document.title),
-                line=entry.line or head.defaults.line,
-                group=entry.group,
-                kind=entry.kind,
-                form=entry.form,
-            )
-            for entry in placed(_there(bundle.catalog))
-        ),
-        kinds=_kinds(_there(bundle.kinds)),
+        catalog=_by_key(entry(each, head.defaults.line) for each in placed(catalog)),
+        audiences=_by_key(audience(key, each) for key, each in catalog.audiences.items()),
+        kinds=_by_key(kind(key, each) for key, each in kinds.kinds.items()),
+        types=_by_key(kind_type(key, each) for key, each in kinds.types.items()),
         lines=_by_key(_line(key, line) for key, line in _there(bundle.lines).lines.items()),
-        plans=_by_key(_plan(key, plan) for key, plan in _there(bundle.plans).plans.items()),
-        calendars=_by_key(calendars.compiled(key, each) for key, each in _there(bundle.calendars).calendars.items()),
+        plans=_by_key(plan(key, each) for key, each in plans.plans.items()),
+        sla=sla(plans.sla),
+        calendars=MappingProxyType(calendars.compiled_all(_there(bundle.calendars))),
         rules=tuple(_rules(_there(bundle.rules), rules_source)),
-        matrix=PriorityMatrix(
-            cells=MappingProxyType(
-                {
-                    (Level(impact), Level(urgency)): Priority(priority)
-                    for impact, row in head.matrix.items()
-                    for urgency, priority in row.items()
-                }
-            )
-        ),
+        reactions=tuple(_reaction(each) for each in (bundle.reactions or ReactionsFile(reactions=[])).reactions),
+        matrix=_matrix(head),
+        adjustments=_adjustments(head.adjustments),
         mail=_mail(_there(bundle.mail)),
         forms=_by_key(_form(slug, form) for slug, form in _there(bundle.forms).forms.items()),
         letters=_by_key(_letter(key, letter) for key, letter in _there(bundle.letters).letters.items()),
+        skills=MappingProxyType({key: text(title) for key, title in head.skills.items()}),
         default_catalog=head.defaults.catalog,
         default_kind=head.defaults.kind,
         default_plan=head.defaults.plan,
         fallback_line=head.defaults.line,
+        refused_catalog=head.defaults.refused,
         reopen_days=head.reopen_days,
         repeat_days=head.repeat_days,
+        ping_pong=head.ping_pong,
+        internal_pauses=head.internal_pauses,
     )
-
-
-def text(document: TextDoc) -> Text:
-    return Text(ru=document.ru.strip(), en=document.en.strip())
 
 
 def _there(part: _V | None) -> _V:
@@ -160,22 +87,33 @@ def _key_field(value: object) -> str:
     return {CatalogEntry: "path", FormPolicy: "slug"}.get(type(value), "key")
 
 
-def _kinds(file: KindsFile) -> Mapping[str, Kind]:
-    return _by_key(
-        Kind(
-            key=key,
-            type=kind.type,
-            title=text(kind.title),
-            impact=Level(kind.impact),
-            urgency=Level(kind.urgency),
-            regulation=text(kind.regulation),
-            line=kind.line,
-        )
-        for key, kind in file.kinds.items()
+def _matrix(head: PolicyFile) -> PriorityMatrix:
+    cells = {
+        (Level(impact), Level(urgency)): Priority(priority)
+        for impact, row in head.matrix.items()
+        for urgency, priority in row.items()
+    }
+    return PriorityMatrix(cells=MappingProxyType(cells))
+
+
+def _adjustments(document: AdjustmentsDoc) -> Adjustments:
+    return Adjustments(
+        vip=document.vip,
+        repeat=document.repeat,
+        paid_field=document.paid_field,
+        fields=tuple(
+            PriorityField(
+                name=each.name,
+                impact=MappingProxyType({value: Level(level) for value, level in each.impact.items()}),
+                urgency=MappingProxyType({value: Level(level) for value, level in each.urgency.items()}),
+            )
+            for each in document.fields
+        ),
     )
 
 
 def _line(key: str, line: LineDoc) -> Line:
+    given = line.assignment
     return Line(
         key=key,
         order=line.order,
@@ -184,31 +122,18 @@ def _line(key: str, line: LineDoc) -> Line:
         groups=tuple(Group(key=group, title=text(title)) for group, title in line.groups.items()),
         stay_s=line.stay,
         writes_to_customers=line.writes_to_customers,
-    )
-
-
-def _plan(key: str, plan: PlanDoc) -> Plan:
-    targets: dict[Target, Mapping[str, int | None]] = {
-        "first_response": {str(priority): goal for priority, goal in plan.targets.first_response.items()},
-        "resolution": {str(priority): goal for priority, goal in plan.targets.resolution.items()},
-    }
-    return Plan(
-        key=key,
-        title=text(plan.title),
-        calendar=plan.calendar,
-        goals=MappingProxyType(
-            {
-                target: MappingProxyType(
-                    {
-                        Priority(priority): Goal(cell=f"{key}/{priority}", seconds=seconds)
-                        for priority, seconds in row.items()
-                    }
-                )
-                for target, row in targets.items()
-            }
+        assignment=Assignment(
+            mode=given.mode,
+            capacity=given.capacity,
+            weights=MappingProxyType(
+                {**Assignment().weights, **{Priority(name): weight for name, weight in given.weights.items()}}
+            ),
+            personal=given.personal,
+            previous=given.previous,
+            away=given.away,
         ),
-        raises_priority=plan.raises_priority,
-        entitlements=tuple(text(entitlement) for entitlement in plan.entitlements),
+        partner=line.partner,
+        department=line.department,
     )
 
 
@@ -225,6 +150,26 @@ def condition(document: ConditionDoc) -> Condition:
     op, value = next((op, value) for op, value in document.tests() if value is not None)
     values = tuple(value) if isinstance(value, list) else (value,)
     return Condition(op=op, field=document.field, values=values)
+
+
+def _reaction(document: ReactionDoc) -> Reaction:
+    return Reaction(
+        key=document.key,
+        on=document.on,
+        targets=frozenset(document.targets),
+        share=document.share,
+        plans=frozenset(document.plans),
+        priorities=frozenset(Priority(name) for name in document.priorities),
+        types=frozenset(document.types),
+        kinds=frozenset(document.kinds),
+        lines=frozenset(document.lines),
+        notify=frozenset(document.notify),
+        raise_priority=document.raise_priority,
+        escalate=document.escalate,
+        escalate_to=document.escalate_to,
+        reassign=document.reassign,
+        mark=document.mark,
+    )
 
 
 def _mail(file: MailFile) -> MailPolicy:

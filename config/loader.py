@@ -13,11 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from config.compiler import Bundle, compiled
+from config.bundle import Bundle, placed
+from config.catalog_schema import CatalogFile
+from config.compiler import compiled
 from config.documents import Document, read
 from config.lint import lint
+from config.names import catalog_path
 from config.problems import Path, PolicyInvalid, Problem
-from config.schema import FILES
+from config.schema import FILES, OPTIONAL
 from domain.policy import Policy
 
 Documents = Mapping[str, str]
@@ -40,6 +43,10 @@ _SAYS = {
     "model_attributes_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
 }
 
 
@@ -50,7 +57,7 @@ def load_folder(path: FilePath | str) -> Documents:
     problems = []
     for file in sorted(folder.glob("*.yaml")) if folder.is_dir() else ():
         try:
-            documents[file.name] = file.read_text(encoding="utf-8")
+            documents[file.name] = file.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError) as fault:
             problems.append(Problem(file=file.name, line=0, key="", message=f"cannot be read: {fault}"))
     if not documents and not problems:
@@ -60,9 +67,10 @@ def load_folder(path: FilePath | str) -> Documents:
     return documents
 
 
-def check(documents: Documents) -> tuple[Problem, ...]:
-    """Everything that is wrong, by file and line. Nothing of severity ``error``: it compiles."""
-    return _examine(documents)[0]
+def check(documents: Documents, staffed: frozenset[str] | None = None) -> tuple[Problem, ...]:
+    """Everything that is wrong, by file and line. Nothing of severity ``error``: it compiles. ``staffed``: the lines
+    that have active agents, where the instance is known."""
+    return _examine(documents, staffed)[0]
 
 
 def compile_policy(documents: Documents, revision: int) -> Policy:
@@ -73,7 +81,30 @@ def compile_policy(documents: Documents, revision: int) -> Policy:
     return compiled(bundle, sources["rules.yaml"], revision)
 
 
-def _examine(documents: Documents) -> tuple[tuple[Problem, ...], Bundle, dict[str, Document]]:
+def read_policy(documents: Documents) -> Bundle:
+    """The files in their own shape, for who compares or shows them. Raises ``PolicyInvalid`` with every problem."""
+    problems, bundle, _ = _examine(documents)
+    if any(problem.severity == "error" for problem in problems):
+        raise PolicyInvalid(problems)
+    return bundle
+
+
+def vanished(documents: Documents, head: Documents) -> tuple[Problem, ...]:
+    """Catalog entries of a head that other documents do not have any more, though tickets may. Where either catalog
+    cannot be read nothing is known."""
+    file = "catalog.yaml"
+    old, new = (_read(file, each.get(file, "")) for each in (head, documents))
+    if not isinstance(old.model, CatalogFile) or not isinstance(new.model, CatalogFile):
+        return ()
+    kept = {entry.path for entry in placed(new.model)}
+    gone = [entry for entry in placed(old.model) if entry.path not in kept]
+    said = "is gone; tickets may have it: retire it instead (retired: true)"
+    return tuple(new.source.problem(catalog_path(entry.path), said) for entry in gone)
+
+
+def _examine(
+    documents: Documents, staffed: frozenset[str] | None = None
+) -> tuple[tuple[Problem, ...], Bundle, dict[str, Document]]:
     problems: list[Problem] = []
     for file in documents:
         if file not in FILES:
@@ -83,6 +114,8 @@ def _examine(documents: Documents) -> tuple[tuple[Problem, ...], Bundle, dict[st
     parts: dict[str, Any] = {}
     for file in FILES:
         if file not in documents:
+            if file in OPTIONAL:
+                continue
             problems.append(Problem(file=file, line=0, key="", message="is missing"))
             continue
         part = _read(file, documents[file])
@@ -90,7 +123,7 @@ def _examine(documents: Documents) -> tuple[tuple[Problem, ...], Bundle, dict[st
         sources[file] = part.source
         parts[file.removesuffix(".yaml")] = part.model
     bundle = Bundle(**parts)
-    problems += lint(bundle, sources)
+    problems += lint(bundle, sources, staffed)
     return tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.key, p.message))), bundle, sources
 
 
@@ -105,7 +138,7 @@ class _Part:
 
 @lru_cache(maxsize=64)
 def _read(file: str, text: str) -> _Part:
-    """Reading YAML is most of the work, and of ten files an editor changes one at a time."""
+    """Reading YAML is most of the work, and of all files an editor changes one at a time."""
     source = read(file, text)
     problems = list(source.problems)
     if source.value is None:
@@ -115,11 +148,11 @@ def _read(file: str, text: str) -> _Part:
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
             path: Path = tuple(part for part in fault["loc"] if part != "[key]")
-            problems.append(source.problem(path, _message(fault["type"], fault["msg"], path)))
+            problems.append(source.problem(path, _message(fault["type"], fault["msg"], path, fault.get("ctx", {}))))
     return _Part(source, None, tuple(problems))
 
 
-def _message(kind: str, message: str, path: Path) -> str:
+def _message(kind: str, message: str, path: Path, numbers: Mapping[str, Any]) -> str:
     if kind == "missing" and path[-1:] in (("ru",), ("en",)):
         return "the translation is missing"
-    return _SAYS.get(kind) or message.removeprefix("Value error, ")
+    return _SAYS[kind].format(**numbers) if kind in _SAYS else message.removeprefix("Value error, ")

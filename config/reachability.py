@@ -64,3 +64,10 @@ def _reads_catalog(condition: ConditionDoc) -> bool:
 
 def _same(value: Any) -> str:
     return str(value).casefold()
+
+
+def always(condition: ConditionDoc) -> bool:
+    """Whether every message meets it, as far as its form shows: an empty ``all``, or what comes to that."""
+    if condition.all_ is not None:
+        return all(always(child) for child in condition.all_)
+    return any(always(child) for child in condition.any_ or ())

@@ -1,26 +1,11 @@
 """The shape of ``rules.yaml``: conditions as data, and what a rule may set."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from config.values import LevelName, PriorityName, Slug, Strict, Words
 from domain.policy import FIELDS, LEAVES, WORD_FIELDS
-
-
-class Strict(BaseModel):
-    """No coercion, no unknown keys, no change after loading."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
-
-
-class TextDoc(Strict):
-    """The same words in both languages."""
-
-    ru: Words
-    en: Words
 
 
 class ConditionDoc(Strict):
@@ -68,9 +53,9 @@ class ConditionDoc(Strict):
 class SetsDoc(Strict):
     catalog: str | None = None
     kind: str | None = None
-    impact: Literal["high", "medium", "low"] | None = None
-    urgency: Literal["high", "medium", "low"] | None = None
-    priority: Literal["p1", "p2", "p3", "p4"] | None = None
+    impact: LevelName | None = None
+    urgency: LevelName | None = None
+    priority: PriorityName | None = None
     line: str | None = None
     group: str | None = None
     suppress: Words | None = None
@@ -91,7 +76,7 @@ class SetsDoc(Strict):
 
 
 class RuleDoc(Strict):
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    key: Slug
     when: ConditionDoc
     set: SetsDoc
 

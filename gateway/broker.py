@@ -27,6 +27,10 @@ log = logs.get()
 _PR_SET_PDEATHSIG = 1
 _MAX_PAYLOAD = 8 * 1024 * 1024
 _READY_WITHIN = 20.0
+_LOOK_EVERY = 1.0
+_DISK_FULL = b"no space left on device"
+DISK_ROOM = 8 * 1024 * 1024
+"""Bytes free below which the disk of the data folder counts as full."""
 
 
 def die_with_parent() -> Callable[[], None]:
@@ -132,6 +136,37 @@ class Broker:
                 await asyncio.sleep(0.02)
         raise Unavailable("bus", reason=f"nats-server did not start: {await asyncio.to_thread(self._last_words)}")
 
+    async def watch(self) -> None:
+        """A stream that met a full disk takes nothing any more, also when there is room again, until its server is
+        started anew. So the server is told to end once there is room; whoever waits for its end starts it again."""
+        met = False
+        read = await asyncio.to_thread(self._log_size)
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            read, found = await asyncio.to_thread(self._met_full_disk, read)
+            met = met or found
+            if met and await asyncio.to_thread(has_room, self._folder):
+                log.error("bus.restarting", reason="its disk was full and has room again")
+                met = False
+                await self.stop()
+
+    def _log_size(self) -> int:
+        try:
+            return (self._folder / "nats.log").stat().st_size
+        except OSError:
+            return 0
+
+    def _met_full_disk(self, read: int) -> tuple[int, bool]:
+        """How far the server's log is read now, and whether what is new in it tells of a full disk. A log that is
+        shorter than what was read is another one."""
+        try:
+            with (self._folder / "nats.log").open("rb") as file:
+                file.seek(read if read <= self._log_size() else 0)
+                found = _DISK_FULL in file.read()
+                return file.tell(), found
+        except OSError:
+            return read, False
+
     def _last_words(self) -> str:
         try:
             return (self._folder / "nats.log").read_text(encoding="utf-8", errors="replace")[-400:].strip()
@@ -154,3 +189,8 @@ class Broker:
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
+
+
+def has_room(folder: Path) -> bool:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= DISK_ROOM

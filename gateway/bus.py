@@ -61,13 +61,15 @@ class ConsumerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
-    """``subjects``: how many messages it holds, by subject."""
+    """``subjects``: how many messages it holds, by subject. ``room``: bytes it still takes; None where it has no
+    limit."""
 
     first: int
     last: int
     messages: int
     bytes: int
     subjects: Mapping[str, int]
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +281,7 @@ class Bus:
             messages=state.messages,
             bytes=state.bytes,
             subjects=state.subjects or {},
+            room=_room(info.config, state),
         )
 
     async def read(self, spec: StreamSpec, sequence: int) -> bytes | None:
@@ -353,6 +356,13 @@ class Bus:
         with faults():
             config = api.KeyValueConfig(bucket=bucket, ttl=ttl, replicas=self._replicas)
             return await self._jetstream.create_key_value(config)
+
+
+def _room(config: api.StreamConfig, state: api.StreamState) -> int | None:
+    if (config.max_msgs or -1) > 0 and state.messages >= (config.max_msgs or 0):
+        return 0
+    limit = config.max_bytes or -1
+    return max(limit - state.bytes, 0) if limit > 0 else None
 
 
 async def _fetched(subscription: JetStreamContext.PullSubscription) -> list[Msg]:

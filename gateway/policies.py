@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Mapping
 from importlib.metadata import version
 
-from config.loader import compile_policy
+from config.loader import compile_policy, vanished
 from config.problems import PolicyInvalid
 from domain.errors import Permanent, Temporary
 from domain.policy import Policy
@@ -101,9 +101,14 @@ async def apply(
 ) -> int:
     """Makes the documents the next revision and tells every process. Returns its number.
 
-    Raises ``PolicyInvalid`` with every problem, and ``Conflict`` where somebody else was quicker."""
+    Raises ``PolicyInvalid`` with every problem, also where a catalog entry of the head is gone, and ``Conflict`` where
+    somebody else was quicker."""
     number = await database.revisions.head_number() + 1
-    policy = compile_policy(documents, number)
+    policy = await asyncio.to_thread(compile_policy, documents, number)
+    head = await database.revisions.get(number - 1)
+    gone = vanished(documents, head.documents) if head else ()
+    if gone:
+        raise PolicyInvalid(gone)
     expanded = {"calendars": sorted(policy.calendars), "tzdata": _tzdata_version()}
     await database.revisions.add(
         Revision(

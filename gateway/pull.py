@@ -15,6 +15,7 @@ from gateway.bus_faults import faults
 from gateway.topology import ConsumerSpec
 
 _PULL_EXPIRES = 5.0
+_ENDED = "408"
 _DRAIN_WITHIN = 2.0
 
 
@@ -70,6 +71,8 @@ class Pull:
             self._arrived.set()
         else:  # a status: 404 nothing there, 408 the request ended, 409 the consumer or its limits changed
             self._wanted = 0
+            if (message.headers or {}).get("Status") == _ENDED:
+                self._arrived.set()  # whoever waits asks again at once; else nothing would come until its time is up
 
     async def _hold(self) -> None:
         """Says of what waits here that it is in good hands, long before the bus would give it to somebody else."""
@@ -94,8 +97,8 @@ class Pull:
         """What is there, at most a batch; waits up to ``timeout`` seconds for the first. May be empty, also where
         several wait at once and another one was quicker."""
         if not self._waiting:
-            await self._ask()
             self._arrived.clear()
+            await self._ask()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
                     await self._arrived.wait()

@@ -175,6 +175,7 @@ class Supervisor:
             await child.start()
         watching = [asyncio.create_task(self._keep(child.name, child.wait, child.start)) for child in self._children]
         watching.append(asyncio.create_task(self._keep("nats-server", broker.wait, broker.start)))
+        watching.append(asyncio.create_task(broker.watch()))
         try:
             endpoints = self._endpoints(broker, listening)
             if await self._all_ready(endpoints["http"], stop):

@@ -107,7 +107,7 @@ def test_each_file_has_a_json_schema_that_refuses_unknown_keys() -> None:
     assert {"all", "any", "none", "field", "is", "in", "words"} <= set(rule)
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", DOCUMENTS)
 def test_the_sample_meets_the_json_schemas_that_editors_use(file: str) -> None:
     value = read(file, DOCUMENTS[file]).value
     assert list(jsonschema_rs.validator_for(json_schemas()[file]).iter_errors(value)) == []

@@ -1,19 +1,27 @@
 """The small languages of the policy files: durations, shifts, days; and their way into the compiled policy."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.calendars import compiled, holiday_exceptions
-from config.compiler import condition, placed
+from config.bundle import placed
+from config.calendars import closed_stretches, compiled, compiled_all, holiday_exceptions, shortened
+from config.catalog_schema import CatalogFile
+from config.compile_kinds import entry
+from config.compile_plans import plan, sla
+from config.compiler import condition
+from config.line_schema import CalendarDoc, CalendarsFile, HolidaysDoc
+from config.plan_schema import PlanDoc, SlaDoc
 from config.rule_schema import ConditionDoc
-from config.schema import CalendarDoc, CatalogFile, HolidaysDoc, parse_days, parse_duration, parse_shift
+from config.values import duration, parse_days, parse_duration, parse_shift
 from domain.businesstime import Calendar
-from domain.policy import Condition
+from domain.policy import Condition, Goal
+from domain.ticket import Priority
 
 HOUR = 3600
+Shifts = tuple[tuple[int, int], ...]
 
 
 @given(st.integers(0, 999), st.integers(0, 59), st.integers(0, 59))
@@ -139,3 +147,151 @@ def test_a_catalog_entry_inherits_all_but_a_group_of_another_line() -> None:
         ("root/moved/deep", "second", None, "outage", False),
         ("root/back", "first", "money", "question", False),
     ]
+
+
+def test_the_last_shift_before_a_public_holiday_ends_sooner() -> None:
+    document = CalendarDoc.model_validate(
+        {
+            "zone": "Europe/Moscow",
+            "week": {"mon-fri": ["09:00-13:00", "14:00-18:00"]},
+            "holidays": {"country": "RU", "years": [2026, 2026]},
+            "shorter_before_holidays": "1h",
+            "exceptions": {"2026-06-11": ["10:00-12:00"]},
+        }
+    )
+    calendar = compiled("moscow", document)
+    morning, afternoon = (9 * HOUR, 13 * HOUR), (14 * HOUR, 18 * HOUR)
+    expected = {
+        date(2026, 11, 3): (morning, (14 * HOUR, 17 * HOUR)),  # Unity Day is on the 4th
+        date(2026, 11, 4): (),
+        date(2026, 11, 2): (morning, afternoon),
+        date(2026, 6, 11): ((10 * HOUR, 12 * HOUR),),  # a date of our own stands as it is written
+        date(2026, 4, 30): (morning, (14 * HOUR, 17 * HOUR)),
+        date(2026, 11, 1): (),  # a Sunday has no shift to end
+    }
+    assert {day: calendar.shifts(day) for day in expected} == expected
+
+
+def test_the_last_day_of_the_last_year_is_before_a_holiday_too() -> None:
+    week = [((9 * HOUR, 18 * HOUR),)] * 7
+    days = holiday_exceptions(HolidaysDoc(country="DE", years=(2025, 2025)), week, HOUR)
+    assert days[date(2025, 12, 31)] == ((9 * HOUR, 17 * HOUR),)
+    assert max(days) == date(2025, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("shifts", "shorter"),
+    [
+        (((0, 4 * HOUR), (5 * HOUR, 8 * HOUR)), ((0, 4 * HOUR), (5 * HOUR, 7 * HOUR))),
+        (((0, 4 * HOUR), (5 * HOUR, 6 * HOUR)), ((0, 4 * HOUR),)),
+        (((22 * HOUR, 30 * HOUR),), ((22 * HOUR, 29 * HOUR),)),
+    ],
+)
+def test_a_shift_that_is_no_longer_than_what_is_taken_falls_out(shifts: Shifts, shorter: Shifts) -> None:
+    assert shortened(shifts, HOUR) == shorter
+
+
+def test_a_union_is_open_whenever_one_of_its_calendars_is() -> None:
+    def office(zone: str) -> dict[str, object]:
+        return {"zone": zone, "week": {"mon-fri": ["09:00-18:00"]}}
+
+    zones = {"kaliningrad": "Europe/Kaliningrad", "irkutsk": "Asia/Irkutsk"}
+    file = CalendarsFile.model_validate(
+        {
+            "calendars": {
+                "world": {"union": list(zones)},
+                **{key: office(zone) for key, zone in zones.items()},
+            }
+        }
+    )
+    calendars = compiled_all(file)
+    assert list(calendars) == ["world", "kaliningrad", "irkutsk"]
+    world = calendars["world"]
+    assert world.zone == "Europe/Kaliningrad"
+    midnight = datetime(2026, 11, 23, tzinfo=UTC)
+    day = world.open_between(midnight, midnight + timedelta(days=1))
+    # Irkutsk is eight hours ahead of UTC, Kaliningrad two: the one opens before the other closes.
+    assert list(day) == [(midnight + timedelta(hours=1), midnight + timedelta(hours=16))]
+
+
+def test_a_stretch_without_a_shift_is_found_where_it_is_longer_than_allowed() -> None:
+    document = {"week": {"mon": ["09:00-18:00"]}, "exceptions": {"2026-07-06": "closed", "2026-07-13": "closed"}}
+    calendar = compiled("mondays", CalendarDoc.model_validate(document))
+    assert list(closed_stretches(calendar, 14)) == [(date(2026, 6, 30), 20)]
+    assert list(closed_stretches(calendar, 20)) == []
+    assert list(closed_stretches(Calendar.always("always"), 1)) == []
+
+
+TITLE = {"ru": "т", "en": "t"}
+
+
+def test_an_entry_adds_to_inherited_fields_and_replaces_the_rest() -> None:
+    field = {"title": TITLE}
+    tree = {
+        "title": TITLE,
+        "line": "first",
+        "kinds": ["question"],
+        "audience": ["staff"],
+        "fields": {"version": field, "severity": field},
+        "plans": {"standard": "internal", "premium": "internal"},
+        "route": ["first", "second"],
+        "retired": True,
+        "children": {
+            "heir": {"title": TITLE},
+            "rebel": {
+                "title": TITLE,
+                "kinds": ["outage"],
+                "audience": ["everybody"],
+                "fields": {"severity": {**field, "required": True}, "period": field},
+                "plans": {"standard": "premium"},
+                "route": ["first"],
+            },
+        },
+    }
+    root, heir, rebel = (entry(each, "") for each in placed(CatalogFile.model_validate({"catalog": {"root": tree}})))
+    assert (heir.kinds, heir.audiences, heir.route) == (("question",), ("staff",), ("first", "second"))
+    assert (heir.plans, heir.fields, heir.own) == (root.plans, root.fields, frozenset())
+    assert (root.retired, heir.retired) == (True, False)
+    assert (root.form, heir.form) == (False, True)
+    assert (rebel.kinds, rebel.audiences, rebel.route) == (("outage",), (), ("first",))
+    assert dict(rebel.plans) == {"standard": "premium"}
+    assert [(each.key, each.required) for each in rebel.fields] == [
+        ("version", False),
+        ("severity", True),
+        ("period", False),
+    ]
+    assert rebel.own == {"kinds", "audience", "fields", "plans", "route"}
+
+
+def test_next_response_is_as_the_first_one_where_it_is_left_out() -> None:
+    targets = {
+        "first_response": {"p1": "1h", "p2": "none", "p3": "2h", "p4": "2h"},
+        "resolution": {"p1": "8h", "p2": "none", "p3": "none", "p4": "none"},
+    }
+    document = {"title": TITLE, "calendar": "x", "targets": targets, "warn": [75], "on_change": "keep"}
+    made = plan("gold", PlanDoc.model_validate(document))
+    assert made.goals["next_response"] == made.goals["first_response"]
+    goal = Goal(cell="gold/p1", seconds=8 * HOUR, warn=(75,), on_change="keep")
+    assert made.goals["resolution"][Priority.P1] == goal
+    assert made.goals["first_response"][Priority.P2].seconds is None
+
+
+def test_cells_stand_by_weight_and_those_of_one_weight_as_in_the_file() -> None:
+    selectors: list[dict[str, list[str]]] = [
+        {"priorities": ["p1"]},
+        {"lines": ["first"]},
+        {"types": ["incident"]},
+        {"kinds": ["outage"]},
+        {"plans": ["a"], "priorities": ["p1"]},
+        {"plans": ["b"], "priorities": ["p1"]},
+        {"plans": ["a"]},
+    ]
+    documents = [
+        SlaDoc.model_validate({"key": f"c{n}", "first_response": "1h", **each}) for n, each in enumerate(selectors)
+    ]
+    assert [cell.key for cell in sla(documents)] == ["c4", "c5", "c3", "c2", "c1", "c6", "c0"]
+
+
+@pytest.mark.parametrize("seconds", [1, 60, 3600, 5400, 86_399, 359_999])
+def test_a_duration_written_out_is_read_back(seconds: int) -> None:
+    assert parse_duration(duration(seconds)) == seconds

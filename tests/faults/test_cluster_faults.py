@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import nats as nats_client
 import pytest
 
+from tests.faults.streams import unsettled
 from tests.journey.cluster import Cluster, cluster
 from tests.journey.senders import Senders, endless, hold_to_account, mails
 from tests.journey.system import await_here, until
@@ -21,11 +22,6 @@ def priyom(nats: NatsServer, postgres: PostgresServer) -> Iterator[Cluster]:
         yield running
 
 
-def _some_are_taken(senders: Senders, more: int) -> None:
-    before = len(senders.acknowledged)
-    until(f"{more} more are acknowledged", lambda: len(senders.acknowledged) >= before + more, every=0.01)
-
-
 def _nothing_was_given_up(priyom: Cluster) -> None:
     assert priyom.rows("SELECT origin, reason FROM held") == []
 
@@ -35,11 +31,11 @@ def test_postgresql_stopped_at_once_and_started_again_costs_no_mail_and_no_attem
 ) -> None:
     with Senders(priyom.smtp, endless(seed=31), rate=60) as senders:
         for _ in range(2):
-            _some_are_taken(senders, 30)
+            senders.take(30)
             postgres.stop("immediate")
-            _some_are_taken(senders, 60)  # SMTP does not need the database
+            senders.take(60)  # SMTP does not need the database
             postgres.start()
-        _some_are_taken(senders, 30)
+        senders.take(30)
         senders.finish()
         assert {word for sent in senders.sent for word in sent.words} == {"acknowledged"}
         hold_to_account(priyom, senders)
@@ -55,12 +51,12 @@ def test_roles_killed_in_the_middle_of_their_work_leave_it_to_their_successors(
 ) -> None:
     with Senders(priyom.smtp, endless(seed=seed), connections=4) as senders:
         for role in roles.split():
-            _some_are_taken(senders, 40)
+            senders.take(40)
             priyom.stop(role, signal.SIGKILL)
             if role != "smtp":
-                _some_are_taken(senders, 20)
+                senders.take(20)
             priyom.start(role)
-        _some_are_taken(senders, 40)
+        senders.take(40)
         senders.finish()
         hold_to_account(priyom, senders)
     _nothing_was_given_up(priyom)
@@ -80,25 +76,17 @@ def test_middle_streams_that_are_wiped_under_load_are_made_again_and_every_mail_
         await client.close()
 
     with Senders(priyom.smtp, endless(seed=seed), rate=60) as senders:
-        _some_are_taken(senders, 30)
+        senders.take(30)
         priyom.processes["router"].send_signal(signal.SIGSTOP)  # so that there is something to lose
-        _some_are_taken(senders, 60)
-        until("messages wait", lambda: await_here(lambda: _waiting(nats.url)) > 20)
+        senders.take(60)
+        until("messages wait", lambda: unsettled(nats.url) > 20)
         await_here(wipe)
         priyom.processes["router"].send_signal(signal.SIGCONT)
-        _some_are_taken(senders, 30)
+        senders.take(30)
         senders.finish()
         hold_to_account(priyom, senders)
     _nothing_was_given_up(priyom)
     until("the consumers are there", lambda: await_here(lambda: _consumers(nats.url)) == {"driver", "router"})
-
-
-async def _waiting(url: str) -> int:
-    """Messages that no router has settled."""
-    client = await nats_client.connect(url)
-    info = await client.jetstream().consumer_info("MESSAGE", "router")
-    await client.close()
-    return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
 
 
 async def _consumers(url: str) -> set[str]:

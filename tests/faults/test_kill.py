@@ -11,24 +11,18 @@ import pytest
 from tests.journey.conversation import conversation, ticketed
 from tests.journey.instance import Instance, Part, instance
 from tests.journey.senders import Senders, endless, hold_to_account, mails
-from tests.journey.system import await_here, children_of, until
+from tests.journey.system import await_here, children_of
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
-
-
-def _some_are_taken(senders: Senders, more: int) -> None:
-    """Until that many further mails are acknowledged: the kill falls into the load."""
-    before = len(senders.acknowledged)
-    until(f"{more} more are acknowledged", lambda: len(senders.acknowledged) >= before + more, every=0.01)
 
 
 def test_five_times_kill_9_of_the_whole_instance_under_load_loses_and_doubles_nothing() -> None:
     with instance() as priyom, Senders(priyom.smtp, endless(), connections=4) as senders:
         for _ in range(5):
-            _some_are_taken(senders, 25)
+            senders.take(25)
             priyom.kill_whole()
             priyom.start()
-        _some_are_taken(senders, 25)
+        senders.take(25)
         senders.finish()
         hold_to_account(priyom, senders)
 
@@ -52,9 +46,9 @@ def test_a_part_that_is_killed_under_load_is_started_again_and_nothing_is_lost(
 ) -> None:
     with Senders(priyom.smtp, endless(seed=seed), connections=4) as senders:
         for _ in range(2):
-            _some_are_taken(senders, 25)
+            senders.take(25)
             priyom.kill_part(part)
-        _some_are_taken(senders, 25)
+        senders.take(25)
         senders.finish()
         hold_to_account(priyom, senders)
 
@@ -102,9 +96,9 @@ async def _raw_log(priyom: Instance) -> list[str]:
 def test_a_bus_that_dies_again_and_again_only_delays_mail(priyom: Instance) -> None:
     with Senders(priyom.smtp, endless(seed=24), connections=4) as senders:
         for _ in range(3):
-            _some_are_taken(senders, 15)
+            senders.take(15)
             priyom.kill_part("nats")
-        _some_are_taken(senders, 15)
+        senders.take(15)
         senders.finish()
         assert {word for sent in senders.sent for word in sent.words} == {"acknowledged"}
         hold_to_account(priyom, senders)

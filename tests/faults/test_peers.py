@@ -1,12 +1,15 @@
 """Peers that hang up, dawdle or are in the middle of a mail when we are told to stop."""
 
 import contextlib
+import itertools
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from tests.journey.conversation import Conversation, conversation, send
+from tests.faults.conftest import CONNECTIONS
+from tests.journey.conversation import conversation, send
 from tests.journey.instance import Instance, instance
 from tests.journey.senders import Senders, endless, hold_to_account
 from tests.journey.system import until
@@ -40,24 +43,32 @@ def test_a_mail_whose_connection_is_cut_in_its_middle_is_not_accepted_and_leaves
     assert priyom.rows("SELECT number FROM tickets WHERE subject = 'cut'") == []
 
 
-def test_a_hundred_slow_and_half_open_connections_keep_nobody_elses_mail_out(priyom: Instance) -> None:
-    slow: list[Conversation] = []
-    try:
-        for number in range(100):
-            talking = Conversation(priyom.smtp, f"127.0.0.{2 + number // 40}")
-            slow.append(talking)
-            if number % 2:
-                talking.begin()
-                talking.write(b"From: slow@client.example\r\nSubj")
-        assert (
-            priyom.outcome(priyom.envelope_of(send(priyom.smtp, MAIL % (b"quick", b"quick"))))["outcome"] == "ticketed"
-        )
+def _addresses() -> Iterator[str]:
+    """Each for as many connections as one address may have, less a few."""
+    return (f"127.0.1.{1 + number // 45}" for number in itertools.count())
+
+
+def test_five_hundred_slow_and_half_open_connections_keep_nobody_elses_mail_out(priyom: Instance) -> None:
+    with contextlib.ExitStack() as stack:
+        addresses = _addresses()
+        slow = [stack.enter_context(conversation(priyom.smtp, next(addresses))) for _ in range(500)]
+        assert {talking.greeting[:3] for talking in slow} == {"220"}
+        for talking in slow[::2]:
+            talking.begin()
+            talking.write(b"From: slow@client.example\r\nSubj")
+        taken = [priyom.envelope_of(send(priyom.smtp, MAIL % (b"quick", b"quick%d" % n))) for n in range(20)]
+        priyom.wait_settled(taken)
+        assert {priyom.settled()[envelope]["outcome"] for envelope in taken} == {"ticketed"}
         # And the slow ones are still served.
-        slow[1].write(b"ect: slow\r\n\r\nAt last.\r\n.\r\n")
-        assert priyom.outcome(priyom.envelope_of(slow[1].reply()))["outcome"] == "ticketed"
-    finally:
-        for talking in slow:
-            talking.close()
+        slow[0].write(b"ect: slow\r\n\r\nAt last.\r\n.\r\n")
+        assert priyom.outcome(priyom.envelope_of(slow[0].reply()))["outcome"] == "ticketed"
+
+        # So are all that there is room for, and nobody beyond.
+        rest = [stack.enter_context(conversation(priyom.smtp, next(addresses))) for _ in range(CONNECTIONS - 500)]
+        assert {talking.greeting[:3] for talking in rest} == {"220"}
+        assert _greeting(priyom, "127.0.0.1") == "421"
+        assert slow[1].say("NOOP")[:3] == "250"
+    until("there is room again", lambda: _greeting(priyom, "127.0.0.1") == "220", within=30)
 
 
 def test_one_address_gets_its_share_of_connections_and_the_others_theirs(priyom: Instance) -> None:

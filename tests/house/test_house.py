@@ -87,7 +87,8 @@ def test_logs_carry_surrogate_ids_and_no_words_of_people() -> None:
 
 def test_what_catches_everything_says_why_and_stands_where_it_may() -> None:
     """The consumer's table ("anything unknown"), a batch's one message or firing, the pages' 500, the last frame of a
-    process, and around libraries that raise what they like on what strangers send. Cleaning up and raising again is fine."""
+    process, and around libraries that raise what they like on what strangers send. Cleaning up and raising again is
+    fine."""
     wide = [
         (name, node.lineno)
         for name, tree in EVERYTHING

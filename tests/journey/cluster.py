@@ -20,32 +20,41 @@ from tests.journey.system import PRIYOM, ROOT, System, await_here, kill, until
 from tests.servers import NatsServer, PostgresServer
 
 
-def procfile() -> dict[str, list[str]]:
-    """Role -> words of its command."""
+def procfile(program: Sequence[str] = (PRIYOM,)) -> dict[str, list[str]]:
+    """Role -> words of its command. ``program`` stands for ``priyom``."""
     found = {}
     for line in (ROOT / "Procfile").read_text(encoding="utf-8").splitlines():
         name, _, command = line.partition(":")
         if name.strip() and command.strip():
-            program, *words = shlex.split(command)
-            assert program.endswith("/priyom"), line
-            found[name.strip()] = [PRIYOM, *words]
+            first, *words = shlex.split(command)
+            assert first.endswith("/priyom"), line
+            found[name.strip()] = [*program, *words]
     return found
 
 
 class Cluster(System):
-    """``roles`` of the Procfile by name; a second process of one is ``name.2``."""
+    """``roles`` of the Procfile by name; a second process of one is ``name.2``. ``own``: name -> what its environment
+    has besides."""
 
     def __init__(
-        self, folder: Path, nats: NatsServer, postgres: PostgresServer, settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        nats: NatsServer,
+        postgres: PostgresServer,
+        settings: Mapping[str, str] | None = None,
+        *,
+        program: Sequence[str] = (PRIYOM,),
+        own: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.folder = folder
         self.nats = nats
         self.postgres = postgres
-        self._commands = procfile()
+        self._commands = procfile(program)
+        self.own = dict(own or {})
         self._http, self._smtp = free_port(), free_port()
-        own = {name: value for name, value in os.environ.items() if not name.startswith("PRIYOM_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PRIYOM_")}
         self.environment = {
-            **own,
+            **kept,
             "PRIYOM_DATABASE_URL": postgres.database(),
             "PRIYOM_NATS_URL": nats.url,
             "PRIYOM_BLOBS_DIR": str(folder / "blobs"),
@@ -71,10 +80,9 @@ class Cluster(System):
 
     def launch(self, name: str) -> None:
         self._starts[name] = self._starts.get(name, 0) + 1
+        command, environment = self._commands[name.partition(".")[0]], {**self.environment, **self.own.get(name, {})}
         with self._log(name).open("wb") as log:
-            self.processes[name] = subprocess.Popen(
-                self._commands[name.partition(".")[0]], env=self.environment, cwd="/", stdout=log, stderr=log
-            )
+            self.processes[name] = subprocess.Popen(command, env=environment, cwd="/", stdout=log, stderr=log)
 
     def start(self, *names: str) -> None:
         """Returns once all of them serve."""
@@ -134,11 +142,17 @@ class Cluster(System):
 
 @contextlib.contextmanager
 def cluster(
-    nats: NatsServer, postgres: PostgresServer, extra: Sequence[str] = (), settings: Mapping[str, str] | None = None
+    nats: NatsServer,
+    postgres: PostgresServer,
+    extra: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    *,
+    program: Sequence[str] = (PRIYOM,),
+    own: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Iterator[Cluster]:
     """Every role of the Procfile once, and the ``extra`` ones. The bus's streams are emptied before."""
     folder = Path(tempfile.mkdtemp(prefix="priyom-cluster-"))
-    running = Cluster(folder, nats, postgres, settings)
+    running = Cluster(folder, nats, postgres, settings, program=program, own=own)
     try:
         await_here(lambda: _forget_streams(nats.url))
         running.prepare()

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,9 +27,17 @@ _MARKS: Mapping[Part, str] = {
 class Instance(System):
     """``start`` returns once it said "ready"; the ports of the first start are kept by later ones."""
 
-    def __init__(self, folder: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        settings: Mapping[str, str] | None = None,
+        program: Sequence[str] = (PRIYOM,),
+        data: Path | None = None,
+    ) -> None:
         self.folder = folder
-        self.data = folder / "data"
+        self._program = program
+        self.data = data or folder / "data"
         own = {name: value for name, value in os.environ.items() if not name.startswith("PRIYOM_")}
         self.environment = {**own, "PRIYOM_DATA_DIR": str(self.data), **(settings or {})}
         self._arguments = arguments
@@ -56,7 +64,7 @@ class Instance(System):
     def launch(self) -> subprocess.Popen[bytes]:
         """Starts the command and does not wait."""
         self._starts += 1
-        words = [PRIYOM, "up", "--data", str(self.data)]
+        words = [*self._program, "up", "--data", str(self.data)]
         for name in ("http", "smtp", "lmtp"):
             place = self._endpoints.get(name, "127.0.0.1:0").removeprefix("http://")
             words += [f"--{name}", place]
@@ -106,6 +114,10 @@ class Instance(System):
         """kill -9 of one child; returns once the supervisor has started another."""
         old = self.part(name)
         kill(old)
+        self.is_again(name, old)
+
+    def is_again(self, name: Part, old: int) -> None:
+        """Returns once the supervisor has started another than the ``old`` one."""
         until(f"{name} is started again", lambda: self._part(name) not in (None, old))
 
     def hold_part(self, name: Part) -> None:
@@ -148,10 +160,15 @@ class Instance(System):
 
 
 @contextlib.contextmanager
-def instance(*arguments: str, settings: Mapping[str, str] | None = None) -> Iterator[Instance]:
-    """Started, and stopped at the end; its log is shown where the test fails."""
+def instance(
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    program: Sequence[str] = (PRIYOM,),
+    data: Path | None = None,
+) -> Iterator[Instance]:
+    """Started, and stopped at the end; its log is shown where the test fails. ``data``: a folder of the caller's."""
     folder = Path(tempfile.mkdtemp(prefix="priyom-journey-"))
-    running = Instance(folder, *arguments, settings=settings)
+    running = Instance(folder, *arguments, settings=settings, program=program, data=data)
     try:
         running.start()
         yield running

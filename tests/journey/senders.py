@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.corpus import RECIPIENT, Mail, generate
-from tests.journey.system import System
+from tests.journey.system import System, until
 
 Word = Literal["acknowledged", "refused", "unknown"]
 _ENVELOPE = re.compile(rb"Accepted as ([0-9A-Z]{26})")
@@ -67,6 +67,11 @@ class Senders:
         for thread in self._threads:
             thread.join(120)
             assert not thread.is_alive(), "a sender hangs"
+
+    def take(self, more: int) -> None:
+        """Until that many further mails are acknowledged: what comes next falls into the load."""
+        before = len(self.acknowledged)
+        until(f"{more} more are acknowledged", lambda: len(self.acknowledged) >= before + more, every=0.01)
 
     @property
     def acknowledged(self) -> list[Sent]:
