@@ -78,9 +78,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("make", BOMBS.values(), ids=BOMBS.keys())
 def test_hostile_mail_becomes_a_message_within_two_seconds(make: Callable[[], bytes]) -> None:
     raw = make()
-    began = time.perf_counter()
+    began = time.process_time()
     told = mail(raw).message
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
     assert told.sender.address in ("a@b.example", "mailer-daemon@b.example")
     assert told.subject.startswith("hello")
     assert "unparsed" not in told.flags
