@@ -1,6 +1,6 @@
 """The policy that comes along: no faults, and what its readers rely on."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import jsonschema_rs
 import pytest
@@ -8,7 +8,9 @@ import pytest
 from config.documents import read
 from config.loader import SAMPLE, check, compile_policy, load_folder
 from config.schema import FILES, json_schemas
-from domain.policy import Policy, Text
+from domain.clocks import Target
+from domain.policy import Goal, Kind, PassOn, Plan, Policy, Text
+from domain.ticket import Priority
 
 DOCUMENTS = load_folder(SAMPLE)
 HOUR = 3600
@@ -29,21 +31,63 @@ def test_compiling_twice_gives_the_same_policy(policy: Policy) -> None:
 
 
 def test_the_sample_is_of_the_size_it_claims(policy: Policy) -> None:
-    assert len(policy.kinds) >= 12
-    assert len({kind.type for kind in policy.kinds.values()}) >= 6
-    assert len(policy.rules) >= 20
-    assert sorted(policy.lines) == ["first", "second", "third"]
-    assert sorted(policy.plans) == ["extended", "premium", "standard"]
-    assert sorted(policy.calendars) == ["always", "moscow"]
-    assert sorted(policy.forms) == ["default", "field"]
+    assert len(policy.kinds) >= 100
+    assert len({kind.type for kind in policy.kinds.values()} & policy.types.keys()) >= 15
+    assert len(policy.rules) >= 60
+    assert len(policy.sla) >= 10
+    assert len(policy.reactions) >= 10
+    assert max(path.count("/") for path in policy.catalog) == 3
+    assert [path for path, entry in policy.catalog.items() if entry.retired] == ["accounting/print-service"]
+    assert sorted(policy.lines, key=lambda key: policy.lines[key].order) == [
+        *("first", "second", "third"),
+        *("it-department", "hr", "household", "finance"),
+    ]
+    assert sorted(policy.plans) == ["extended", "full-sla", "hda", "internal", "premium", "standard"]
+    assert sorted(policy.calendars) == [
+        *("always", "berlin", "follow-the-sun", "irkutsk", "kaliningrad", "moscow", "night", "yekaterinburg"),
+    ]
+    assert sorted(policy.forms) == ["default", "field", "staff"]
 
 
-def test_the_third_line_does_not_write_to_customers(policy: Policy) -> None:
-    assert {key: line.writes_to_customers for key, line in policy.lines.items()} == {
-        "first": True,
-        "second": True,
-        "third": False,
-    }
+def test_the_third_line_alone_does_not_write_to_customers(policy: Policy) -> None:
+    assert [key for key, line in policy.lines.items() if not line.writes_to_customers] == ["third"]
+
+
+def test_a_kind_that_goes_up_says_under_which_conditions(policy: Policy) -> None:
+    order = {key: line.order for key, line in policy.lines.items()}
+    unsaid = [
+        kind.key
+        for kind in policy.kinds.values()
+        if kind.pass_on == PassOn() and _goes_up(kind, order) and not policy.lines[kind.lines[0]].department
+    ]
+    assert unsaid == []
+
+
+def _goes_up(kind: Kind, order: dict[str, int]) -> bool:
+    """Whether lines above the one where it starts take it."""
+    start = kind.line or min(kind.lines, key=order.__getitem__, default="first")
+    return any(order[line] > order[start] for line in kind.lines)
+
+
+def test_employees_have_a_plan_and_departments_of_their_own(policy: Policy) -> None:
+    staff = [entry for path, entry in policy.catalog.items() if path.startswith("staff/")]
+    assert {entry.audiences for entry in staff} == {("staff",)}
+    assert {entry.plans["standard"] for entry in staff} == {"internal"}
+    assert {policy.lines[entry.line].department for entry in staff} == {True}
+
+
+def test_three_offices_cover_the_working_day_in_turn_and_the_night_duty_the_rest(policy: Policy) -> None:
+    sun, night = policy.calendars["follow-the-sun"], policy.calendars["night"]
+    monday = datetime(2026, 11, 23, tzinfo=UTC)
+    hours = [monday + timedelta(hours=hour) for hour in range(24)]
+    assert [at.hour for at in hours if sun.is_open(at)] == list(range(17))
+    assert all(sun.is_open(at) or night.is_open(at) for at in hours)
+
+
+def test_the_working_day_before_a_holiday_is_an_hour_shorter(policy: Policy) -> None:
+    eve = date(2026, 11, 3)
+    ends = {key: policy.calendars[key].shifts(eve)[-1][1] // HOUR for key in ("moscow", "irkutsk", "kaliningrad")}
+    assert ends == {"moscow": 17, "irkutsk": 16, "kaliningrad": 18}
 
 
 def test_first_response_and_resolution_by_plan_and_priority(policy: Policy) -> None:
@@ -60,7 +104,32 @@ def test_first_response_and_resolution_by_plan_and_priority(policy: Policy) -> N
         ("extended", "resolution"): nothing,
         ("premium", "first_response"): [900, 1800, 2 * HOUR, 4 * HOUR],
         ("premium", "resolution"): [4 * HOUR, 12 * HOUR, None, None],
+        ("full-sla", "first_response"): [20 * 60, 45 * 60, 2 * HOUR, 4 * HOUR],
+        ("full-sla", "resolution"): [8 * HOUR, 24 * HOUR, 72 * HOUR, None],
+        ("hda", "first_response"): [2 * HOUR, 4 * HOUR, 8 * HOUR, 16 * HOUR],
+        ("hda", "resolution"): nothing,
+        ("internal", "first_response"): [HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR],
+        ("internal", "resolution"): [8 * HOUR, 16 * HOUR, 40 * HOUR, 80 * HOUR],
     }
+
+
+def test_no_cell_promises_a_premium_customer_less_than_the_plan_does(policy: Policy) -> None:
+    """But where nothing is promised on purpose: ideas, and our own records of problems."""
+    lower = [
+        (goal.cell, target, priority)
+        for plan in policy.plans.values()
+        for kind in policy.kinds.values()
+        for target in ("first_response", "next_response", "resolution")
+        for priority in Priority
+        if kind.type not in ("idea", "feature", "problem") and (own := _own(plan, target, priority).seconds) is not None
+        for goal in [policy.goal(target, plan=plan.key, priority=priority, kind=kind.key, line="first")]
+        if goal.seconds is None or goal.seconds > own
+    ]
+    assert sorted(set(lower)) == []
+
+
+def _own(plan: Plan, target: Target, priority: Priority) -> Goal:
+    return (plan.goals.get(target) or plan.goals["first_response"])[priority]
 
 
 def test_a_catalog_entry_has_from_its_parent_what_it_leaves_out(policy: Policy) -> None:
