@@ -1,8 +1,8 @@
 """YAML text -> plain values with the line of every key. Called by ``config.loader``.
 
 Built on ruamel's node tree rather than on its objects, so that a key written twice and a date are seen as they stand
-in the file, and so that every fault is found, not only the first. Dates stay text; anchors are refused: a policy says
-each thing where it is used.
+in the file, and so that every fault is found, not only the first. libyaml makes the tree: a policy has thousands of
+lines. Dates stay text; anchors are refused: a policy says each thing where it is used.
 """
 
 from dataclasses import dataclass, field
@@ -40,10 +40,10 @@ def read(file: str, text: str) -> Document:
     """Reads one file. Whatever is wrong with it is in ``problems`` and never raised."""
     document = Document(file)
     try:
-        root = YAML(typ="rt", pure=True).compose(text)
+        root = YAML(typ="safe", pure=False).compose(text)
     except MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
-        line = mark.line + 1 if mark else 1
+        line = min(mark.line, text.rstrip("\n").count("\n")) + 1 if mark else 1
         document.problems.append(
             Problem(file=file, line=line, key="", message=f"is not YAML: {fault.problem or fault.context}")
         )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from domain.clocks import ClockRecord
 from domain.decision import Decision
-from domain.message import Attachment
+from domain.message import Attachment, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,16 @@ class Filter:
     created_from: datetime | None = None
     created_to: datetime | None = None
     open_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A decision that was made, and the message it was made on. ``closed_at``: when its ticket was closed, if it is."""
+
+    number: int
+    message: Message
+    decision: Decision
+    closed_at: datetime | None = None
 
 
 Sort = Literal["urgency", "newest", "oldest", "updated"]

@@ -1,7 +1,7 @@
 """The running policy: the store's head revision, compiled once and swapped in whole.
 
-A notice on the bus tells of a new revision at once; a look at its number every few seconds finds it all the same. A
-revision that does not compile is logged and the last good one stays.
+The router looks at its number before each batch, so that what is decided after ``apply`` is decided by it. Everything
+else hears a notice on the bus, and finds it by a look every few seconds all the same. A revision that does not compile is logged and the last good one stays.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ class Policies:
         self._database = database
         self._current: Policy | None = None
         self._refused = 0
+        self._loading = asyncio.Lock()
 
     @property
     def current(self) -> Policy:
@@ -45,23 +46,24 @@ class Policies:
     async def load(self) -> None:
         """Takes the head if it is another than the running one. Raises ``PolicyInvalid`` for a first one that does
         not compile, ``Permanent`` where there is none."""
-        head = await self._database.revisions.head_number()
-        if head == 0:
-            raise Permanent("There is no policy yet: apply one with `priyom policy apply DIR`")
-        if head in (self._refused, self._current.revision if self._current else 0):
-            return
-        revision = await self._database.revisions.get(head)
-        if revision is None:
-            return
-        try:
-            self._current = await asyncio.to_thread(compile_policy, revision.documents, revision.revision)
-        except PolicyInvalid as error:
-            if self._current is None:
-                raise
-            self._refused = head
-            log.error("policy.refused", revision=head, problems=len(error.problems), kept=self._current.revision)
-        else:
-            log.info("policy.loaded", revision=head)
+        async with self._loading:
+            head = await self._database.revisions.head_number()
+            if head == 0:
+                raise Permanent("There is no policy yet: apply one with `priyom policy apply DIR`")
+            if head in (self._refused, self._current.revision if self._current else 0):
+                return
+            revision = await self._database.revisions.get(head)
+            if revision is None:
+                return
+            try:
+                self._current = await asyncio.to_thread(compile_policy, revision.documents, revision.revision)
+            except PolicyInvalid as error:
+                if self._current is None:
+                    raise
+                self._refused = head
+                log.error("policy.refused", revision=head, problems=len(error.problems), kept=self._current.revision)
+            else:
+                log.info("policy.loaded", revision=head)
 
     async def watch(self, bus: Bus, stop: asyncio.Event) -> None:
         """Follows the head until told to stop."""

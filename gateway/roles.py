@@ -102,7 +102,7 @@ async def normalizer(house: House, _listeners: Listeners, stop: asyncio.Event) -
 async def router(house: House, _listeners: Listeners, stop: asyncio.Event) -> None:
     """Messages to tickets; their facts to the bus."""
     deciding = Router(house.database.store, house.policies, house.clock, house.ids, house.secret)
-    stage = Routing(deciding, house.blobs, house.clock)
+    stage = Routing(deciding, house.blobs, house.clock, house.policies.load)
     async with _together() as run:
         run(Consumer(house.bus, ROUTER, stage.handle).run(stop))
         run(house.relay.run(house.database, stop))

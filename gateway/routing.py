@@ -1,10 +1,10 @@
 """The routing stage: messages in, committed tickets out.
 
-Arrives: ``message.<channel>`` in batches. Leaves: one database transaction a batch, and its facts to the relay. The
-bus is acknowledged after the commit, never before.
+Arrives: ``message.<channel>`` in batches. Leaves: one database transaction a batch, decided by the newest policy
+revision, and its facts to the relay. The bus is acknowledged after the commit, never before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from domain.errors import NotFound, Permanent
 from domain.message import Message
@@ -17,7 +17,11 @@ log = logs.get()
 
 
 class Routing:
-    def __init__(self, router: Router, blobs: Blobs, clock: Clock) -> None:
+    def __init__(
+        self, router: Router, blobs: Blobs, clock: Clock, newest_policy: Callable[[], Awaitable[None]]
+    ) -> None:
+        """``newest_policy`` makes the router's policy source look whether there is a new revision."""
+        self._newest_policy = newest_policy
         self._router = router
         self._blobs = blobs
         self._clock = clock
@@ -32,6 +36,7 @@ class Routing:
                 places.append(place)
             except Permanent as fault:
                 answers[place] = fault
+        await self._newest_policy()
         routed = await self._router.route(messages)
         for index, failure in routed.failed.items():
             answers[places[index]] = failure

@@ -16,6 +16,7 @@ from config.problems import PolicyInvalid, Problem
 from domain.errors import NotFound, Permanent, Temporary
 from gateway.bus import Bus
 from gateway.commands.common import INVALID, AsJson, DataDir, database_of, load, perform, say, say_json, show_problems
+from gateway.commands.simulate import simulate_folder, verify_decisions
 from gateway.policies import apply as apply_policy
 from gateway.policies import differs
 from gateway.settings import Settings
@@ -218,3 +219,7 @@ async def _bus(settings: Settings) -> Bus | None:
     except Temporary:
         return None
     return bus
+
+
+policy.command("simulate")(simulate_folder)
+policy.command("verify")(verify_decisions)

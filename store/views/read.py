@@ -16,6 +16,7 @@ from domain.views import (
     LedgerRow,
     LineCount,
     Page,
+    Past,
     QueueRow,
     Receipt,
     Scope,
@@ -23,7 +24,7 @@ from domain.views import (
     TicketView,
 )
 from store.engine import Engines, faults
-from store.views import books, queue, ticket
+from store.views import books, past, queue, ticket
 
 
 class SqlViews:
@@ -58,6 +59,16 @@ class SqlViews:
         """What explaining a ticket starts from: its first message and the decision. Raises ``NotFound``."""
         async with self._reading() as connection:
             return await ticket.opening_message(connection, scope, number)
+
+    async def past_keys(self, since: datetime, until: datetime | None = None) -> Sequence[str]:
+        """Keys of the decisions made since, in the order in which they were made."""
+        async with self._reading() as connection:
+            return await past.keys(connection, since, until)
+
+    async def past(self, first: str, last: str, since: datetime) -> Sequence[Past]:
+        """The decisions from one key to another, both included; those older than ``since`` are left out."""
+        async with self._reading() as connection:
+            return await past.past(connection, first, last, since)
 
     async def attachment(self, scope: Scope, attachment_id: str) -> AttachmentView:
         async with self._reading() as connection:

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.decision import Decision, Step
+from domain.decision import Decision
 from domain.errors import NotFound
 from domain.ids import BlobKey
 from domain.message import Attachment, Message
@@ -26,6 +25,7 @@ from store.recall import identities, messages_, organizations, persons, tickets
 from store.save import attachments, decisions, facts_
 from store.tables import AgentRow, TicketLinkRow
 from store.tables.base import table
+from store.views.past import decided, files_of, normalised, with_sender
 from store.views.scope import visible
 
 _agents, _ties = table(AgentRow), table(TicketLinkRow)
@@ -148,11 +148,8 @@ async def _messages(connection: AsyncConnection, number: int) -> tuple[MessageVi
 
 
 async def _attachments(connection: AsyncConnection, message_ids: Sequence[str]) -> dict[str, list[AttachmentView]]:
-    query = select(attachments).where(attachments.c.message_id.in_(message_ids))
-    found: dict[str, list[AttachmentView]] = {}
-    for row in await connection.execute(query.order_by(attachments.c.message_id, attachments.c.position)):
-        found.setdefault(row.message_id, []).append(_attachment(row))
-    return found
+    rows = await files_of(connection, message_ids)
+    return {message_id: [_attachment(row) for row in found] for message_id, found in rows.items()}
 
 
 def _attachment(row: Any) -> AttachmentView:
@@ -174,16 +171,7 @@ async def _decision(connection: AsyncConnection, number: int) -> Decision | None
     """The decision that opened the ticket."""
     query = select(decisions).where(decisions.c.number == number).order_by(decisions.c.decided_at, decisions.c.id)
     row = (await connection.execute(query.limit(1))).first()
-    if row is None:
-        return None
-    return Decision(
-        revision=row.revision,
-        decided_at=row.decided_at,
-        steps=tuple(
-            Step(step=s["step"], outcome=s["outcome"], because=s["because"], rule=s.get("rule")) for s in row.steps
-        ),
-        snapshot=row.snapshot,
-    )
+    return None if row is None else decided(row)
 
 
 async def _history(connection: AsyncConnection, number: int) -> tuple[HistoryEntry, ...]:
@@ -238,10 +226,8 @@ async def message_html(
 async def opening_message(connection: AsyncConnection, scope: Scope, number: int) -> tuple[Message, Decision]:
     """The message that opened a ticket, as it was normalised, and the decision made on it."""
     query = (
-        select(messages_, identities.c.address, identities.c.channel.label("sender_channel"))
-        .join_from(messages_, decisions, decisions.c.message_id == messages_.c.id)
+        with_sender()
         .join(tickets, tickets.c.number == messages_.c.number)
-        .join(identities, messages_.c.author_id == identities.c.id)
         .where(visible(scope), messages_.c.number == number)
         .order_by(decisions.c.decided_at, decisions.c.id)
         .limit(1)
@@ -250,25 +236,5 @@ async def opening_message(connection: AsyncConnection, scope: Scope, number: int
     decision = await _decision(connection, number)
     if row is None or decision is None:
         raise NotFound(_NOT_FOUND)
-    files = (await _attachments(connection, [row.id])).get(row.id, [])
-    values = {
-        **row.features,
-        "envelope_id": row.envelope_id,
-        "channel": row.channel,
-        "account": row.account,
-        "adapter": row.adapter,
-        "received_at": row.at.isoformat(),
-        "sender": {"channel": row.sender_channel, "address": row.address, "name": row.author_name},
-        "subject": row.subject,
-        "text": row.text,
-        "raw": row.raw,
-        "size": row.size,
-        "native_id": row.native_id,
-        "recipients": row.recipients,
-        "language": row.language,
-        "quoted": row.quoted,
-        "signature": row.signature,
-        "flags": row.flags,
-        "attachments": [msgspec.to_builtins(file.file) for file in files],
-    }
-    return msgspec.convert(values, Message), decision
+    files = await files_of(connection, [row.id])
+    return normalised(row, files.get(row.id, ())), decision
