@@ -4,8 +4,10 @@ Called by ``config.compiler`` and the checks. No clock: holidays are expanded ov
 the same whenever it is compiled.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -52,14 +54,17 @@ def holiday_exceptions(
     document: HolidaysDoc, week: Sequence[tuple[Span, ...]], shorter_s: int = 0
 ) -> dict[date, tuple[Span, ...]]:
     """Closed on every public holiday; a day off that was made a working day gets the hours of a usual one; where the
-    next day is a public holiday, the last shift ends ``shorter_s`` sooner."""
+    next day is a public holiday, the last shift ends ``shorter_s`` sooner.
+
+    A day off that was moved to its date is closed like a holiday and makes the day before it no shorter. A working day
+    has the length of the date that its day off was moved to: it is short where that one would have been."""
     first, last = document.years or DEFAULT_YEARS
-    closed, worked = _public(document.country, document.subdivision, first, last)
+    public = _public(document.country, document.subdivision, first, last)
     usual = week[WEEKDAYS.index(document.workdays_like)]
-    exceptions: dict[date, tuple[Span, ...]] = dict.fromkeys(closed, ())
-    exceptions |= dict.fromkeys(worked, usual)
+    exceptions: dict[date, tuple[Span, ...]] = dict.fromkeys(public.closed, ())
+    exceptions |= dict.fromkeys(public.worked, usual)
     if shorter_s:
-        for eve in (day - _DAY for day in closed):
+        for eve in public.eves():
             shifts = exceptions.get(eve, week[eve.weekday()])
             if shifts:
                 exceptions[eve] = shortened(shifts, shorter_s)
@@ -72,11 +77,50 @@ def shortened(shifts: tuple[Span, ...], seconds: int) -> tuple[Span, ...]:
     return (*others, *(((start, end - seconds),) if end - seconds > start else ()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Public:
+    """``closed``: public holidays, and days off that were moved to their date; ``moved``: the latter, and where they
+    came from as far as it is known; ``worked``: days off that were made working days."""
+
+    closed: frozenset[date]
+    moved: Mapping[date, date | None]
+    worked: frozenset[date]
+
+    def eves(self) -> frozenset[date]:
+        """The dates before a holiday proper, and the working days that stand in for one."""
+        before = {day - _DAY for day in self.closed if day not in self.moved}
+        return frozenset(before | {came for day, came in self.moved.items() if day in before and came in self.worked})
+
+
 @lru_cache(maxsize=64)
-def _public(country: str, subdivision: str | None, first: int, last: int) -> tuple[frozenset[date], frozenset[date]]:
-    """Public holidays, to the first days of the year after, and the days off that were made working days."""
+def _public(country: str, subdivision: str | None, first: int, last: int) -> _Public:
+    """Of all these years, and of the one after: its first days decide about the last days here."""
     days = holidays.country_holidays(country, subdiv=subdivision, years=range(first, last + 2))
-    return frozenset(days), frozenset(days.weekend_workdays)
+    return _Public(closed=frozenset(days), moved=_moved(days), worked=frozenset(days.weekend_workdays))
+
+
+def _moved(days: holidays.HolidayBase) -> dict[date, date | None]:
+    """Days off that were moved: from a date by the government, or because a holiday fell on a day off. The library
+    says so in their names and nowhere else. Where no government moves days, what is given for a holiday on a weekend
+    is a public holiday itself."""
+    if not days.has_substituted_holidays:
+        return {}
+    from_date, from_holiday = _named(days, days.substituted_label), _named(days, getattr(days, "observed_label", ""))
+    written = days.tr(days.substituted_date_format)
+    moved: dict[date, date | None] = {}
+    for day in days:
+        names = days.get_list(day)
+        came = [found[1] for name in names if (found := from_date.fullmatch(name))]
+        if len(came) == len(names):
+            moved[day] = datetime.strptime(came[0], written).date()  # noqa: DTZ007  (a date has no zone)
+        elif all(from_holiday.fullmatch(name) for name in names):
+            moved[day] = None
+    return moved
+
+
+def _named(days: holidays.HolidayBase, label: str) -> re.Pattern[str]:
+    """Matches the names that the library makes by a label of its own, as the country's language has it."""
+    return re.compile(re.escape(days.tr(label) if label else "").replace("%s", "(.+)"))
 
 
 def holiday_faults(document: HolidaysDoc) -> list[tuple[str, str]]:

@@ -4,13 +4,24 @@ Called by ``config.loader`` with the files that could be read; a check that need
 since every other answer would be a guess. The checks stand by subject in the modules ``config.lint_*``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from config import lint_catalog, lint_head, lint_kinds, lint_lines, lint_outside, lint_plans, lint_reactions, lint_rules
+from config import (
+    lint_catalog,
+    lint_head,
+    lint_kinds,
+    lint_lines,
+    lint_outside,
+    lint_plans,
+    lint_reactions,
+    lint_rules,
+    lint_staff,
+)
 from config.bundle import Bundle
 from config.documents import Document
 from config.names import Fault, Names
 from config.problems import Problem
+from domain.people import Agent
 
 Check = Callable[[Bundle, Names], Iterator[Fault]]
 
@@ -36,7 +47,8 @@ CHECKS: tuple[Check, ...] = (
 
 DOUBTS: tuple[Check, ...] = (
     lint_lines.gaps,
-    lint_lines.unstaffed,
+    lint_staff.lines,
+    lint_staff.skills,
     lint_catalog.doubtful_kinds,
     lint_reactions.doubtful_shares,
     lint_outside.doubtful_mail,
@@ -45,9 +57,9 @@ DOUBTS: tuple[Check, ...] = (
 """What compiles, and is hardly meant."""
 
 
-def lint(bundle: Bundle, sources: Mapping[str, Document], staffed: frozenset[str] | None = None) -> Iterator[Problem]:
-    """``staffed``: lines that have active agents, to be had from an instance; None leaves that check out."""
-    names = Names(bundle, staffed)
+def lint(bundle: Bundle, sources: Mapping[str, Document], staff: Sequence[Agent] | None = None) -> Iterator[Problem]:
+    """``staff``: the agents of an instance; None leaves out what asks about them."""
+    names = Names(bundle, staff)
     for check in CHECKS:
         for file, path, message in check(bundle, names):
             yield sources[file].problem(path, message)

@@ -80,11 +80,3 @@ def _longest(calendar: Calendar) -> str | None:
         return None
     day, length = max(stretches, key=lambda stretch: stretch[1])
     return f"{length} days from {day}"
-
-
-def unstaffed(bundle: Bundle, names: Names) -> Iterator[Fault]:
-    if names.staffed is None:
-        return
-    for key in bundle.lines.lines if bundle.lines else ():
-        if key not in names.staffed:
-            yield "lines.yaml", ("lines", key), "has no active agents"

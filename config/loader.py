@@ -5,7 +5,7 @@ when it starts, by the ``policy`` commands and by the desk's administration. Det
 same policy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path as FilePath
@@ -21,6 +21,7 @@ from config.lint import lint
 from config.names import catalog_path
 from config.problems import Path, PolicyInvalid, Problem
 from config.schema import FILES, OPTIONAL
+from domain.people import Agent
 from domain.policy import Policy
 
 Documents = Mapping[str, str]
@@ -67,10 +68,10 @@ def load_folder(path: FilePath | str) -> Documents:
     return documents
 
 
-def check(documents: Documents, staffed: frozenset[str] | None = None) -> tuple[Problem, ...]:
-    """Everything that is wrong, by file and line. Nothing of severity ``error``: it compiles. ``staffed``: the lines
-    that have active agents, where the instance is known."""
-    return _examine(documents, staffed)[0]
+def check(documents: Documents, staff: Sequence[Agent] | None = None) -> tuple[Problem, ...]:
+    """Everything that is wrong, by file and line. Nothing of severity ``error``: it compiles. ``staff``: the agents,
+    where the instance is known."""
+    return _examine(documents, staff)[0]
 
 
 def compile_policy(documents: Documents, revision: int) -> Policy:
@@ -103,7 +104,7 @@ def vanished(documents: Documents, head: Documents) -> tuple[Problem, ...]:
 
 
 def _examine(
-    documents: Documents, staffed: frozenset[str] | None = None
+    documents: Documents, staff: Sequence[Agent] | None = None
 ) -> tuple[tuple[Problem, ...], Bundle, dict[str, Document]]:
     problems: list[Problem] = []
     for file in documents:
@@ -123,7 +124,7 @@ def _examine(
         sources[file] = part.source
         parts[file.removesuffix(".yaml")] = part.model
     bundle = Bundle(**parts)
-    problems += lint(bundle, sources, staffed)
+    problems += lint(bundle, sources, staff)
     return tuple(sorted(set(problems), key=lambda p: (p.file, p.line, p.key, p.message))), bundle, sources
 
 

@@ -1,11 +1,12 @@
 """What a policy's parts may refer to, and the faults of references. Used by every check of ``config.lint``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from config.bundle import Bundle, Placed, placed
 from config.catalog_schema import EVERYBODY, FieldDoc
 from config.problems import Path
+from domain.people import Agent
 
 Fault = tuple[str, Path, str]
 """File, path, message."""
@@ -14,11 +15,11 @@ Fault = tuple[str, Path, str]
 class Names:
     """Every key that something may refer to; None where its file could not be read, and then nothing is unknown.
 
-    ``staffed``: the lines that have active agents, where the instance is known."""
+    ``staff``: the active agents, where the instance is known."""
 
-    def __init__(self, bundle: Bundle, staffed: frozenset[str] | None = None) -> None:
+    def __init__(self, bundle: Bundle, staff: Sequence[Agent] | None = None) -> None:
         self.bundle = bundle
-        self.staffed = staffed
+        self.staff = None if staff is None else tuple(agent for agent in staff if agent.active)
         self.groups = {key: set(line.groups) for key, line in bundle.lines.lines.items()} if bundle.lines else None
         self.entries = {entry.path: entry for entry in placed(bundle.catalog)} if bundle.catalog else None
         self.known: dict[str, set[str] | None] = {

@@ -9,7 +9,7 @@ from desk import live, render, statics
 from desk.api import openapi
 from desk.api.serve import add_api
 from desk.deps import DESK, Desk
-from desk.pages import files, quarantine, queue, signin, ticket
+from desk.pages import files, presence, quarantine, queue, signin, ticket
 from desk.session import AgentPage, Page, for_agents, for_anyone
 from desk.shield import MIDDLEWARES
 
@@ -31,6 +31,7 @@ AGENT_PAGES: tuple[tuple[str, str, AgentPage], ...] = (
     ("GET", "/desk/quarantine", quarantine.held),
     ("GET", "/desk/quarantine/{held}", quarantine.held_one),
     ("POST", "/desk/quarantine/{held}/release", quarantine.release),
+    ("POST", "/desk/presence", presence.set_own),
     ("POST", "/desk/sign-out", signin.sign_out),
 )
 PUBLIC_PAGES: tuple[tuple[str, str, Page], ...] = (

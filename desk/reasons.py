@@ -72,6 +72,7 @@ SENTENCES = (
     N_("Plan {plan} does not include {channel}, so the plan is {other_plan}."),
     N_("It is request {count} of {limit} that plan {plan} includes this month."),
     N_("Plan {plan} includes {limit} requests a month, and {count} were made."),
+    N_("Plan {plan} includes {limit} h of work a month, and {span} were worked."),
     N_("It is served by plan {plan}."),
     N_("Somebody has to agree first."),
     N_("Impact is {level}, as the requester's {answer} says."),
@@ -86,6 +87,13 @@ SENTENCES = (
     N_("It is the agent whose last ticket was given the longest ago."),
     N_("It is the agent with the least in hand, {count}."),
     N_("{count} of {limit} agents of line {line} could have it."),
+    N_("{number} asks for it, inside the house."),
+    N_("Its agent is away."),
+    N_("Its agent is away:"),
+    N_("Its agent does not work here any more."),
+    N_("Its agent does not work here any more:"),
+    N_("Its agent does not work on this line any more."),
+    N_("Its agent does not work on this line any more:"),
 )
 CLAUSES = (
     N_("{field} has the words «{value}»"),
@@ -102,6 +110,14 @@ CLAUSES = (
     N_("{field} is absent"),
     N_("nothing that excludes it was found"),
     N_("it always matches"),
+    N_("could have it"),
+    N_("has it already"),
+    N_("is not in group {group}"),
+    N_("is away"),
+    N_("is on a break"),
+    N_("is not on shift (calendar {calendar})"),
+    N_("has skill {skill} at {level}, and {least} is needed"),
+    N_("has {count} of {limit} in hand"),
 )
 FIELDS = {
     "channel": N_("the channel"),

@@ -66,6 +66,7 @@ def common(request: web.Request, desk: Desk) -> dict[str, Any]:
     return {
         "me": me,
         "agent": me.session.agent if me else None,
+        "presence": me.session.agent.presence_at(now) if me else None,
         "csrf": csrf_of(request),
         "lang": i18n.speaking.get(),
         "theme": theme if theme in THEMES else "auto",

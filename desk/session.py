@@ -15,7 +15,7 @@ from desk.deps import Desk, desk_of
 from desk.signing import visitor_csrf
 from domain.errors import NotFound
 from domain.people import Session
-from domain.views import Scope
+from domain.views import Scope, scope_of
 
 SESSION_LIFE = timedelta(hours=12)
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -67,10 +67,7 @@ async def find_me(request: web.Request) -> Me | None:
     session = await desk.accounts.session(secret, desk.clock.now()) if secret else None
     if session is None or not session.agent.active:
         return None
-    agent = session.agent
-    return Me(
-        session=session, scope=Scope(reader=agent.id, lines=None if agent.admin else agent.lines, admin=agent.admin)
-    )
+    return Me(session=session, scope=scope_of(session.agent, desk.policy.current))
 
 
 def csrf_of(request: web.Request) -> str:

@@ -1,5 +1,6 @@
 """Words for codes: statuses, priorities, channels, facts, decision steps. A code without words is shown as it is."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ STEP = {
     "group": N_("Group"),
     "audience": N_("Audience"),
     "assignee": N_("Assignee"),
+    "parent": N_("Internal request"),
     "clocks": N_("SLA clocks"),
 }
 SORT = {
@@ -77,6 +79,7 @@ FLAG = {
     "channel_not_included": N_("The plan does not include this channel"),
     "late": N_("Late"),
 }
+PRESENCE = {"on": N_("Here"), "break": N_("On a break"), "away": N_("Away")}
 WHOM = {"assignee": N_("assignee"), "line": N_("the line"), "lead": N_("the lead")}
 OUTCOME = {
     "in_flight": N_("on its way"),
@@ -111,6 +114,9 @@ FACT = {
     "ticket.notice_due": N_("Told: {whom}"),
     "ticket.nobody_eligible": N_("Nobody on the line {line} could take it"),
     "ticket.marked": N_("Marked: {flag}"),
+    "ticket.work_logged": N_("Worked: {minutes} min"),
+    "ticket.internal_requested": N_("The line {to} was asked: {child}"),
+    "ticket.internal_answered": N_("The internal request {child} is closed"),
 }
 ASSIGNED = N_("Given to {assignee}")
 CHANGED = {
@@ -128,11 +134,13 @@ RELATION = {
     "relates_to": N_("Related"),
     "duplicate_of": N_("Duplicate of"),
     "caused_by": N_("Caused by"),
+    "requested_by": N_("Asked for by"),
 }
 RELATION_BACK = {
     "relates_to": N_("Related"),
     "duplicate_of": N_("Has a duplicate"),
     "caused_by": N_("Causes"),
+    "requested_by": N_("Internal request"),
 }
 ACTOR = {"router": N_("Routing"), "timekeeper": N_("SLA clocks"), "requester": N_("Requester")}
 
@@ -202,8 +210,8 @@ def field_value(value: Any) -> str:
     return str(value)
 
 
-def decided(policy: Policy, step: str, outcome: str) -> str:
-    """A decision's outcome in words, where the step names an entity of the policy."""
+def decided(policy: Policy, step: str, outcome: str, agents: Mapping[str, str]) -> str:
+    """A decision's outcome in words, where the step names an entity of the policy, or one of the ``agents``."""
     match step:
         case "catalog":
             return catalog_title(policy, outcome) if outcome in policy.catalog else outcome
@@ -215,6 +223,8 @@ def decided(policy: Policy, step: str, outcome: str) -> str:
             return " · ".join(title for title in titles if title)
         case "plan":
             return plan_title(policy, outcome)
+        case "assignee":
+            return agents.get(outcome, _("Nobody"))
         case "priority":
             return f"{outcome.upper()} {word(PRIORITY, outcome)}" if outcome in PRIORITY else outcome
         case "impact" | "urgency":
@@ -235,16 +245,32 @@ class _Loose(dict[str, str]):
         return "…"
 
 
+LEFT = {
+    "Its agent is away": N_("{agent} is away"),
+    "Its agent does not work here any more": N_("{agent} does not work here any more"),
+    "Its agent does not work on this line any more": N_("{agent} does not work on this line any more"),
+}
+"""Why a ticket was taken from its agent: how the router's reason begins -> the same with the agent's name."""
+
+
 def fact(policy: Policy, entry: HistoryEntry, agents: Mapping[str, str]) -> str:
-    """One line of a ticket's history; what a person gave as the reason stands behind a dash."""
+    """One line of a ticket's history; what a person gave as the reason, or why it was taken from an agent, stands
+    behind a dash."""
     template = FACT.get(entry.fact)
     if template is None:
         return entry.fact.removeprefix("ticket.").replace("_", " ").replace(".", " ").capitalize()
     if entry.fact == "ticket.assigned" and entry.detail.get("assignee"):
         template = ASSIGNED
     told = _(template).format_map(_Loose(_readable(policy, entry.detail, agents)))
-    reason = entry.detail.get("because") if entry.by.startswith(("agent:", "token:")) else None
+    reason = entry.detail.get("because") if entry.by.startswith(("agent:", "token:")) else _left(entry, agents)
     return f"{told} — {reason}" if reason else told
+
+
+def _left(entry: HistoryEntry, agents: Mapping[str, str]) -> str | None:
+    why = LEFT.get(re.split("[.:]", str(entry.detail.get("because", "")))[0])
+    if why is None or not entry.detail.get("left"):
+        return None
+    return _(why).format(agent=agents.get(entry.detail["left"], _("An agent")))
 
 
 def _readable(policy: Policy, detail: Mapping[str, Any], agents: Mapping[str, str]) -> dict[str, str]:
@@ -252,8 +278,9 @@ def _readable(policy: Policy, detail: Mapping[str, Any], agents: Mapping[str, st
     for key, table in (("channel", CHANNEL), ("old", STATUS), ("new", STATUS), ("target", TARGET)):
         if key in words:
             words[key] = word(table, words[key])
-    if "line" in words:
-        words["line"] = f"«{line_title(policy, words['line'])}»"
+    for key in ("line", "to"):
+        if key in words:
+            words[key] = f"«{line_title(policy, words[key])}»"
     if "kind" in words:
         words["kind"] = kind_title(policy, words["kind"])
     if "priority" in words:
@@ -266,8 +293,9 @@ def _readable(policy: Policy, detail: Mapping[str, Any], agents: Mapping[str, st
         words["whom"] = ", ".join(word(WHOM, each) for each in whom)
     if "state" in words:
         words["state"] = word(CLOCK, words["state"])
-    if "other" in words:
-        words["other"] = format_number(int(words["other"]))
+    for key in ("other", "child"):
+        if key in words:
+            words[key] = format_number(int(words[key]))
     if isinstance(changed := detail.get("changed"), Mapping):
         words["changed"] = "; ".join(_change(policy, name, pair) for name, pair in changed.items())
     return words

@@ -62,12 +62,15 @@ class Calendar:
         wanted = seconds * _US
         if wanted <= 0:
             return start
-        at = _ticks(start)
-        for table in _years_from(self, start):
-            wanted += table.open_before(at)
-            if wanted <= table.total:
-                return _instant(table.at_open(wanted))
-            wanted -= table.total
+        year = start.astimezone(UTC).year
+        table = _year(self, year)
+        wanted += table.open_before(_ticks(start))
+        if wanted <= table.total:
+            return _instant(table.at_open(wanted))
+        found = _year_with(self, year, wanted)
+        if found is not None:
+            year, wanted = found
+            return _instant(_year(self, year).at_open(wanted))
         raise NeverOpen(f"calendar {self.key} has no {seconds} s of business time after {start.isoformat()}")
 
     def between(self, start: datetime, end: datetime) -> int:
@@ -77,13 +80,14 @@ class Calendar:
             return 0
         first, last = start.astimezone(UTC).year, end.astimezone(UTC).year
         open_us = _year(self, last).open_before(ends) - _year(self, first).open_before(begins)
-        open_us += sum(_year(self, year).total for year in range(first, last))
-        return open_us // _US
+        return (open_us + _open_over(self, first, last)) // _US
 
     def open_between(self, start: datetime, end: datetime) -> "Iterator[tuple[datetime, datetime]]":
-        """The working intervals of a stretch of time, in order and cut to it. One that lasts over a new year in UTC
-        comes in two parts."""
+        """The working intervals of a stretch of time, in order and cut to it; none where ``end`` is not later. One
+        that lasts over a new year in UTC comes in two parts."""
         first, last = _ticks(start), _ticks(end)
+        if last <= first:
+            return
         for year in range(start.astimezone(UTC).year, end.astimezone(UTC).year + 1):
             table = _year(self, year)
             index = bisect_right(table.ends, first)
@@ -162,7 +166,48 @@ def _year(calendar: Calendar, year: int) -> _Table:
 def _years_from(calendar: Calendar, at: datetime) -> Iterator[_Table]:
     """The tables from an instant's own year on, while working time may still come."""
     first = at.astimezone(UTC).year
-    return (_year(calendar, year) for year in range(first, max(_last_year(calendar), first) + 1))
+    yield _year(calendar, first)
+    for year in range(first + 1, _last_year(calendar) + 1):
+        yield _year(calendar, year)
+
+
+@lru_cache(maxsize=4096)
+def _block(calendar: Calendar, first: int, size: int) -> int:
+    """Open time of ``size`` years, a power of two, from a multiple of it on. Kept when the years' tables are not: a
+    stretch of years is a few blocks, however long it is."""
+    if size == 1:
+        return _year(calendar, first).total
+    half = size // 2
+    return _block(calendar, first, half) + _block(calendar, first + half, half)
+
+
+def _open_over(calendar: Calendar, first: int, last: int) -> int:
+    """Open time from one year until before another."""
+    total = 0
+    while first < last:
+        size = min(first & -first, 1 << ((last - first).bit_length() - 1))
+        total += _block(calendar, first, size)
+        first += size
+    return total
+
+
+def _year_with(calendar: Calendar, year: int, wanted: int) -> tuple[int, int] | None:
+    """The year in which so much open time since the beginning of ``year`` is reached, and what of it lies in that one.
+    None where it never is. Looks into blocks that grow until one has enough, then into its halves."""
+    last = max(_last_year(calendar), year)
+    size, growing = 1, True
+    while year <= last:
+        within = year + size - 1 <= last
+        found = _block(calendar, year, size) if within else 0
+        if within and found < wanted:
+            wanted, year = wanted - found, year + size
+            if growing and year % (2 * size) == 0:
+                size *= 2
+        elif size > 1:
+            size, growing = size // 2, False
+        else:
+            return year, wanted
+    return None
 
 
 def _last_year(calendar: Calendar) -> int:

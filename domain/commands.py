@@ -35,12 +35,14 @@ class AddNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetStatus:
-    """``fields`` are the values that the move asks for, kept on the ticket."""
+    """``fields`` are the values that the move asks for, kept on the ticket. ``by_process``: it follows from something
+    else, whatever the kind asks for."""
 
     status: Status
     substatus: str | None = None
     reason: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    by_process: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,4 +115,12 @@ class Tick:
     undone: frozenset[str] = frozenset()
 
 
-Command = AddNote | SetStatus | Assign | Escalate | Return | Classify | LinkTo | Mark | Reassign | Tick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWork:
+    """Time that was worked on the ticket. Negative minutes take back what was logged by mistake."""
+
+    minutes: int
+    text: str = ""
+
+
+Command = AddNote | SetStatus | Assign | Escalate | Return | Classify | LinkTo | Mark | Reassign | Tick | LogWork

@@ -30,12 +30,17 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
     """Something that is to happen to a ticket at a moment: ``clock`` (a share of a clock's goal, in per cent, is used
-    up; 100: it is due) or ``close`` (nobody objected in feedback)."""
+    up; 100: it is due) or ``close`` (nobody objected in feedback). ``nobody_eligible`` and ``ping_pong`` have happened
+    already, and the policy's reactions to them are due at once."""
 
-    what: Literal["clock", "close"]
+    what: Literal["clock", "close", "nobody_eligible", "ping_pong"]
     at: datetime
     clock: str | None = None
     share: int = 0
+
+
+EVENTS: frozenset[str] = frozenset({"nobody_eligible", "ping_pong"})
+"""Timers that are no part of how a ticket stands: they stay when its others are set anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,18 +131,29 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Time to be logged."""
+
+    minutes: int
+    text: str
+    author: Actor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """What a command did to a ticket. No line of the ledger: nothing was accepted from outside.
 
-    ``before`` is what it was decided on; the unit of work holds that row locked. ``timers``: all that it has then; None
-    where they stay as they were."""
+    ``before`` is what it was decided on; the unit of work holds that row locked. ``timers``: all that it has then, but
+    for ``EVENTS``; None where they stay as they were. ``events``: timers that are added."""
 
     before: TicketState
     after: TicketState
     facts: tuple[Fact, ...]
     note: Note | None = None
     link: Link | None = None
+    work: Work | None = None
     timers: tuple[Timer, ...] | None = None
+    events: tuple[Timer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

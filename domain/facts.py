@@ -34,13 +34,15 @@ class TicketCreated(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketAssigned(Fact):
-    """The ticket stands in a line's queue (``assignee`` None) or is an agent's."""
+    """The ticket stands in a line's queue (``assignee`` None) or is an agent's. ``left``: the agent from whom the
+    timekeeper took it."""
 
     NAME: ClassVar[str] = "ticket.assigned"
     line: str
     group: str | None = None
     assignee: str | None = None
     because: str = ""
+    left: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +195,34 @@ class TicketMarked(Fact):
     because: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalRequested(Fact):
+    """The ticket asked line ``to`` for something, by the ticket ``child``."""
+
+    NAME: ClassVar[str] = "ticket.internal_requested"
+    line: str
+    child: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalAnswered(Fact):
+    """``child``, which the ticket waited for, is closed. ``waiting``: how many others it still waits for."""
+
+    NAME: ClassVar[str] = "ticket.internal_answered"
+    line: str
+    child: int
+    waiting: int = 0
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkLogged(Fact):
+    NAME: ClassVar[str] = "ticket.work_logged"
+    line: str
+    minutes: int
+
+
 FACTS: tuple[type[Fact], ...] = (
     TicketCreated,
     TicketAssigned,
@@ -210,4 +240,7 @@ FACTS: tuple[type[Fact], ...] = (
     NoticeDue,
     NobodyEligible,
     TicketMarked,
+    InternalRequested,
+    InternalAnswered,
+    WorkLogged,
 )

@@ -1,7 +1,9 @@
 """Who wrote: an identity is an address on a channel; a person is a reversible link over identities."""
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from domain.errors import Invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,33 @@ class Organization:
     contracts: tuple[Contract, ...] = ()
     groups: frozenset[str] = frozenset()
     engineer: str | None = None
+
+
+def contracted(organization: Organization, contract: Contract) -> Organization:
+    """The organisation under a further contract: what runs when it begins ends on the day before, and what began on the
+    same day is replaced. Raises ``Invalid`` (``since``, ``until``) where a later one is in its way or it has no day."""
+    if contract.until is not None and contract.until < contract.since:
+        raise Invalid("until", f"{contract.until} is before {contract.since}")
+    kept = []
+    for each in organization.contracts:
+        if each.since > contract.since and (contract.until is None or each.since <= contract.until):
+            raise Invalid("since", f"a contract of plan {each.plan} begins on {each.since}, within the new one")
+        if each.since == contract.since:
+            continue
+        runs = each.since < contract.since and each.covers(contract.since)
+        kept.append(replace(each, until=contract.since - timedelta(days=1)) if runs else each)
+    contracts = sorted((*kept, contract), key=lambda each: (each.since, each.id))
+    return replace(organization, contracts=tuple(contracts))
+
+
+def ended(organization: Organization, until: date) -> Organization:
+    """Its last contract ends on that day. Raises ``Invalid`` where there is none, or it begins later."""
+    if not organization.contracts:
+        raise Invalid("until", f"{organization.name} has no contract")
+    *kept, last = sorted(organization.contracts, key=lambda each: (each.since, each.id))
+    if until < last.since:
+        raise Invalid("until", f"its contract begins on {last.since}")
+    return replace(organization, contracts=(*kept, replace(last, until=until)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

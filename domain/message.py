@@ -31,7 +31,8 @@ class Envelope:
 
     ``adapter`` is the module that received it (``smtp``, ``lmtp``, ``form``), ``account`` the configured mailbox,
     listener or form slug. ``meta`` holds transport facts with JSON values: for mail ``mail_from`` (str, "" for
-    the null sender), ``rcpt_tos`` (list of str), ``peer``, ``helo``, ``tls`` (bool); for a form ``peer``, ``locale``.
+    the null sender), ``rcpt_tos`` (list of str), ``peer``, ``helo``, ``tls`` (bool); for a form ``peer``, ``locale``;
+    for the API ``filed_by`` and, of an internal request, ``parent`` (the number of the ticket that asks).
     """
 
     id: str
@@ -136,6 +137,7 @@ class Message:
     ``flags`` are short fixed words: ``reply_to_mismatch``, ``encrypted``, ``signed``, ``unparsed``, ``capped:depth``,
     ``charset_guessed`` ...; the router adds its own (``UNPROVEN``, ``foreign_sender``, ``automatic``).
     ``fields`` are answers of a form or an IVR; ``catalog`` a service that the requester chose themselves.
+    ``parent``: the number of the ticket on whose behalf one of us asks another department.
     """
 
     envelope_id: str
@@ -170,6 +172,7 @@ class Message:
     catalog: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    parent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

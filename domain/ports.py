@@ -14,7 +14,7 @@ from domain.effects import Changed, Effect, Firing, Settled
 from domain.identity import Identity, Organization
 from domain.ids import BlobKey
 from domain.message import Message, StoredFile
-from domain.people import Agent, ApiToken, Session, TokenScope, Worker
+from domain.people import Agent, AgentChange, ApiToken, Leaving, Presence, Session, TokenScope, Worker
 from domain.policy import Policy
 from domain.ticket import Earlier, KnownTicket, TicketState
 from domain.views import (
@@ -107,7 +107,8 @@ class Recollection:
     batch's own messages, and of those they refer to) -> ticket number.
     ``identities``: (channel, address) -> identity; every sender of the batch is there, made if new.
     ``organizations`` by id, ``domains`` mail domain -> organisation id. ``repeats``: identity id -> tickets
-    it opened in the last 30 days, the newest first. ``used``: (organisation id, kind) -> requests since ``month``.
+    it opened in the last 30 days, the newest first. ``used``: (organisation id, kind) -> requests since ``month``,
+    ``worked`` the minutes that were worked on them since then.
     """
 
     handled: dict[str, Settled] = field(default_factory=dict)
@@ -120,6 +121,7 @@ class Recollection:
     domains: dict[str, str] = field(default_factory=dict)
     repeats: dict[str, tuple[Earlier, ...]] = field(default_factory=dict)
     used: dict[tuple[str, str], int] = field(default_factory=dict)
+    worked: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
 class UnitOfWork(Protocol):
@@ -130,12 +132,18 @@ class UnitOfWork(Protocol):
     ) -> Recollection:
         """Reads what the batch refers to and locks its keys and conversations against other routers until the end of
         the transaction, so that two routers never open two tickets for one conversation. ``tokens``: numbers of
-        verified ticket tokens, whose tickets are read too. ``month``: since when requests count against quotas."""
+        verified ticket tokens, whose tickets are read too. ``month``: since when requests and work count against
+        quotas."""
         ...
 
     async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
         """The active agents of these lines with what they have in hand, by id; the lines are locked, so that two
         processes do not give one agent two tickets at once."""
+        ...
+
+    async def leaving(self, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
+        """Tickets that have to leave their agents, the most urgent first: every open one of an agent who is not active
+        any more, or does not work on its line any more; of one who is away now, those on these lines that are work."""
         ...
 
     async def unassigned(self, lines: Collection[str], most: int) -> Sequence[int]:
@@ -152,6 +160,10 @@ class UnitOfWork(Protocol):
 
     async def states(self, numbers: Sequence[int]) -> Mapping[int, TicketState]:
         """Tickets as they stand, locked until the end of the transaction; absent ones are left out."""
+        ...
+
+    async def open_children(self, numbers: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        """Internal requests of these tickets that are open, by the ticket that asked; tickets without are left out."""
         ...
 
     async def visible(self, scope: Scope, number: int) -> bool:
@@ -241,7 +253,20 @@ class Accounts(Protocol):
         ...
 
     async def agent_by_email(self, email: str) -> Agent | None: ...
-    async def agents(self) -> Sequence[Agent]: ...
+    async def agent(self, agent_id: str) -> Agent | None: ...
+    async def agents(self) -> Sequence[Agent]:
+        """All of them by name, those who are not active any more too."""
+        ...
+
+    async def change_agent(self, agent_id: str, change: AgentChange) -> Agent:
+        """As they are then. Who loses a line loses its groups; who is not active any more is signed out, and is no
+        customer's engineer. ``domain.cards`` says beforehand whether the change may be. Raises ``NotFound``."""
+        ...
+
+    async def set_presence(self, agent_id: str, presence: Presence, until: datetime | None) -> Agent:
+        """Raises ``NotFound``, also for who is not active."""
+        ...
+
     async def new_link(self, agent_id: str, now: datetime, valid: timedelta) -> str:
         """A one-time sign-in secret (128 bits and more); only its hash is kept."""
         ...

@@ -27,7 +27,8 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """A new ticket. ``number`` comes from the store's sequence; ``requester`` is an identity's id."""
+    """A new ticket. ``number`` comes from the store's sequence; ``requester`` is an identity's id; ``parent`` the
+    number of the ticket that asks for it inside the house."""
 
     number: int
     subject: str
@@ -52,6 +53,7 @@ class Ticket:
     fields: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     clocks: tuple[ClockRecord, ...] = ()
+    parent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,20 +8,38 @@ from typing import Any, Literal
 from domain.clocks import ClockRecord
 from domain.decision import Decision
 from domain.message import Attachment, Message
+from domain.people import Agent
+from domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Who reads. The one thing that decides which tickets are seen, in every query.
 
-    ``lines`` None means every line (an administrator, an API token of that scope)."""
+    ``lines`` None means every line (an administrator, an API token of that scope). ``own_only``: those of them on which
+    the reader sees only what is theirs (``reader`` is then an agent's id) and what is nobody's yet."""
 
     reader: str
     lines: frozenset[str] | None
     admin: bool = False
+    own_only: frozenset[str] = frozenset()
 
     def sees_line(self, line: str) -> bool:
+        """Whether there may be anything on this line that the reader sees."""
         return self.lines is None or line in self.lines
+
+    def sees(self, line: str, assignee: str | None) -> bool:
+        """Whether a ticket that stands there exists for the reader."""
+        return self.sees_line(line) and (line not in self.own_only or assignee in (None, self.reader))
+
+
+def scope_of(agent: Agent, policy: Policy) -> Scope:
+    """An agent sees their lines; on one that is delegated to a partner, their own tickets and the queue. An
+    administrator sees all."""
+    if agent.admin:
+        return Scope(reader=agent.id, lines=None, admin=True)
+    delegated = (key for key in agent.lines if key in policy.lines and policy.lines[key].partner is not None)
+    return Scope(reader=agent.id, lines=agent.lines, own_only=frozenset(delegated))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

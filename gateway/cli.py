@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import books, people, policy, serve
+from gateway.commands import agents, books, customers, people, policy, serve
 from gateway.settings import described
 
 app = typer.Typer(
@@ -21,7 +21,9 @@ app.command()(books.ledger)
 app.command()(books.trace)
 app.add_typer(serve.db, name="db")
 app.add_typer(policy.policy, name="policy")
-app.add_typer(people.agent, name="agent")
+app.add_typer(agents.agent, name="agent")
+app.add_typer(customers.organization, name="organization")
+app.add_typer(customers.contact, name="contact")
 app.add_typer(people.token, name="token")
 app.add_typer(books.quarantine, name="quarantine")
 

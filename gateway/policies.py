@@ -1,7 +1,8 @@
 """The running policy: the store's head revision, compiled once and swapped in whole.
 
 The router looks at its number before each batch, so that what is decided after ``apply`` is decided by it. Everything
-else hears a notice on the bus, and finds it by a look every few seconds all the same. A revision that does not compile is logged and the last good one stays.
+else hears a notice on the bus, and finds it by a look every few seconds all the same. A revision that does not compile
+is logged and the last good one stays.
 """
 
 import asyncio

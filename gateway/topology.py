@@ -11,6 +11,8 @@ from domain.facts import (
     DeliveryReported,
     DuplicateReceived,
     Fact,
+    InternalAnswered,
+    InternalRequested,
     MessageAppended,
     NobodyEligible,
     NoticeDue,
@@ -25,6 +27,7 @@ from domain.facts import (
     TicketLinked,
     TicketMarked,
     TicketReturned,
+    WorkLogged,
 )
 
 DAY = 86_400.0
@@ -94,6 +97,9 @@ FACT_SUBJECTS: dict[type[Fact], str] = {
     SlaEnded: "ticket.sla_ended",
     NoticeDue: "ticket.notice_due",
     NobodyEligible: "ticket.nobody_eligible",
+    InternalRequested: "ticket.internal_requested",
+    InternalAnswered: "ticket.internal_answered",
+    WorkLogged: "ticket.work_logged",
     TicketMarked: "ticket.marked",
 }
 SUBJECT_BY_NAME: dict[str, str] = {fact.NAME: subject for fact, subject in FACT_SUBJECTS.items()}

@@ -50,8 +50,15 @@ def normalize(envelope: Envelope, raw: bytes) -> Normalized:
         catalog=texts["catalog"].strip()[:200] or None,
         fields=_fields(given, texts),
         flags=flags,
+        parent=_parent(envelope),
     )
     return Normalized(message=message)
+
+
+def _parent(envelope: Envelope) -> int | None:
+    """Said by the API alone, in what it vouches for; whatever a form writes about it is one of its fields."""
+    parent = envelope.meta.get("parent") if envelope.adapter == "api" else None
+    return parent if isinstance(parent, int) else None
 
 
 def _parse(raw: bytes) -> Mapping[str, Any]:

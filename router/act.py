@@ -18,13 +18,14 @@ from domain.commands import (
     Command,
     Escalate,
     LinkTo,
+    LogWork,
     Mark,
     Reassign,
     Return,
     SetStatus,
     Tick,
 )
-from domain.effects import Changed, Link, Note
+from domain.effects import Changed, Link, Note, Work
 from domain.errors import Invalid, Refused
 from domain.facts import (
     Fact,
@@ -38,13 +39,14 @@ from domain.facts import (
     TicketLinked,
     TicketMarked,
     TicketReturned,
+    WorkLogged,
 )
 from domain.people import Agent, Worker
 from domain.policy import Line, Policy
 from domain.ports import Ids
 from domain.status import MOVES, Status, may_move
 from domain.ticket import Priority, TicketState
-from router.clockwork import moved, over, reclassified, reopened, settled, timers_of
+from router.clockwork import events_of, moved, over, reclassified, reopened, settled, timers_of
 from router.guards import may_move_on, may_pass_on, route
 from router.steps.assign import Wanted, assign, automatic
 from router.steps.prioritise import raise_by
@@ -75,7 +77,8 @@ def act(ticket: TicketState, command: Command, setting: Setting) -> Changed:
     stopped = tuple(_ended(clock, after, setting) for clock in over(ticket.clocks, after.clocks))
     moved_on = (after.clocks, after.status, after.kind) != (ticket.clocks, ticket.status, ticket.kind)
     timers = timers_of(after, setting.policy) if moved_on else None
-    return replace(changed, facts=(*changed.facts, *stopped), timers=timers)
+    facts = (*changed.facts, *stopped)
+    return replace(changed, facts=facts, timers=timers, events=events_of(facts, setting.policy, setting.now))
 
 
 def _ended(clock: ClockRecord, after: TicketState, setting: Setting) -> SlaEnded:
@@ -106,7 +109,7 @@ def _status(ticket: TicketState, command: SetStatus, setting: Setting) -> Change
     if old != new and not may_move(old, new):
         allowed = ", ".join(sorted(MOVES[old])) or "nothing"
         raise Refused(f"From {old} a ticket may go to {allowed}, not to {new}.")
-    may_move_on(ticket, command, setting.policy, by_itself=setting.actor.id == "timekeeper")
+    may_move_on(ticket, command, setting.policy, by_itself=command.by_process or setting.actor.id == "timekeeper")
     return _to_status(ticket, command, setting)
 
 
@@ -296,6 +299,14 @@ def _tick(ticket: TicketState, command: Tick, setting: Setting) -> Changed:
     return Changed(before=ticket, after=replace(ticket, checks=checks), facts=(fact,))
 
 
+def _work(ticket: TicketState, command: LogWork, setting: Setting) -> Changed:
+    if not command.minutes:
+        raise Invalid("minutes", "is 0")
+    fact = WorkLogged(**_said(ticket, setting), line=ticket.line, minutes=command.minutes)
+    work = Work(minutes=command.minutes, text=command.text.strip(), author=setting.actor)
+    return Changed(before=ticket, after=ticket, facts=(fact,), work=work)
+
+
 _ACTS = cast(
     "dict[type, Callable[[TicketState, Command, Setting], Changed]]",
     {
@@ -309,6 +320,7 @@ _ACTS = cast(
         Mark: _mark,
         Reassign: _reassign,
         Tick: _tick,
+        LogWork: _work,
     },
 )
 
@@ -355,7 +367,8 @@ def _on_line(
     if group is not None and group not in {each.key for each in line.groups}:
         raise Invalid("group", f"line {line.key} has no such group")
     visits = (*ticket.visits, line.key)
-    there = replace(ticket, line=line.key, group=group, assignee=None, fields=fields, visits=visits)
+    flags = tuple(flag for flag in ticket.flags if flag != UNASSIGNED)
+    there = replace(ticket, line=line.key, group=group, assignee=None, fields=fields, visits=visits, flags=flags)
     there = replace(there, clocks=moved(there, setting.policy, setting.now, setting.ids))
     return replace(there, clocks=settled(there, setting.policy, setting.now))
 

@@ -14,6 +14,7 @@ from domain.ports import Clock, Ids, PolicySource, Store, UnitOfWork
 from domain.ticket import TicketState
 from domain.views import Scope
 from router.act import Setting, act
+from router.internal import settle_parents
 from router.steps.assign import automatic
 
 
@@ -49,6 +50,7 @@ class TicketActions:
             changed = act(ticket, command, setting)
             if changed.facts:
                 await uow.change([changed], now)
+                await settle_parents(uow, [changed], setting)
                 return replace(changed.after, version=ticket.version + 1)
         return ticket
 

@@ -4,7 +4,7 @@ Lets the second mail of a conversation join the ticket that the first one opened
 ``router.service`` for each batch and thrown away with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from domain.effects import Appended, Effect, Opened, Outcome, Repeated
@@ -73,10 +73,7 @@ class BatchView:
         reported, _ = self._verified(claimed_tokens(message))
         returned = [bounce.message_id for bounce in message.bounces if bounce.message_id]
         first = recalled.keys.get(message.key)
-        used: dict[str, dict[str, int]] = {}
-        for (organization, kind), count in recalled.used.items():
-            if organization in (identity.organization_id, owner):
-                used.setdefault(organization, {})[kind] = count
+        concerned = (identity.organization_id, owner)
         return Known(
             identity=identity,
             organization=recalled.organizations.get(identity.organization_id or ""),
@@ -90,8 +87,10 @@ class BatchView:
             natives=self._tickets(_found(recalled.natives, message.references)),
             same_id=first is None and message.native_id in recalled.natives,
             earlier=recalled.repeats.get(identity.id, ())[:_MAX_CANDIDATES],
-            used=used,
+            used=_by_organization(recalled.used, concerned),
+            worked=_by_organization(recalled.worked, concerned),
             workers=tuple(self._workers.values()),
+            parent=self._ticket(message.parent),
             reported=next(iter(self._tickets([*reported, *_found(recalled.natives, returned)])), None),
         )
 
@@ -163,6 +162,16 @@ class BatchView:
         tickets = self._recalled.tickets
         found = [tickets[number] for number in dict.fromkeys(numbers) if number in tickets]
         return tuple(found[:_MAX_CANDIDATES])
+
+
+def _by_organization(
+    counted: Mapping[tuple[str, str], int], concerned: Collection[str | None]
+) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (organization, kind), count in counted.items():
+        if organization in concerned:
+            found.setdefault(organization, {})[kind] = count
+    return found
 
 
 def _found(numbers: dict[str, int], keys: Iterable[str]) -> list[int]:

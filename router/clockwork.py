@@ -9,9 +9,11 @@ a new clock for its stay there.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from domain.clocks import ClockRecord, Segment, Target, ended, is_open, paused, points, resumed, retargeted
 from domain.effects import Timer
+from domain.facts import Fact, NobodyEligible, TicketReturned
 from domain.policy import Plan, Policy
 from domain.ports import Ids
 from domain.status import Status
@@ -178,6 +180,20 @@ def clock_timers(clocks: Iterable[ClockRecord], policy: Policy) -> tuple[Timer, 
         if clock.calendar in policy.calendars
         for share, at in points(clock, policy.calendars[clock.calendar])
     )
+
+
+def events_of(facts: Iterable[Fact], policy: Policy, now: datetime) -> tuple[Timer, ...]:
+    """What the policy reacts to beside the clocks: nobody who could have the ticket, and its way to and fro."""
+    watched = {reaction.on for reaction in policy.reactions}
+    return tuple(
+        Timer(what=what, at=now) for fact in facts if (what := _event(fact, policy)) is not None and what in watched
+    )
+
+
+def _event(fact: Fact, policy: Policy) -> Literal["nobody_eligible", "ping_pong"] | None:
+    if isinstance(fact, NobodyEligible):
+        return "nobody_eligible"
+    return "ping_pong" if isinstance(fact, TicketReturned) and fact.times >= policy.ping_pong else None
 
 
 def over(before: Iterable[ClockRecord], after: Iterable[ClockRecord]) -> Iterator[ClockRecord]:

@@ -1,9 +1,15 @@
-"""A policy's rules made ready to match, once a revision. Called by ``router.decide`` and ``router.explain``."""
+"""A policy made ready to decide by, once a revision: its rules compiled and indexed, its goals remembered.
 
-from dataclasses import dataclass
+Called by ``router.decide``, ``router.explain`` and the clocks.
+"""
 
-from domain.policy import Policy, Rule
-from router.conditions import Test, compiled
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from domain.clocks import Target
+from domain.policy import Goal, Policy, Rule
+from domain.ticket import Priority
+from router.conditions import Test, compiled, needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,18 +18,69 @@ class ReadyRule:
     test: Test
 
 
-_MAX_REMEMBERED = 4
+class ReadyRules:
+    """All rules in order, and an index of them by the stems that they need."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._ready = tuple(ReadyRule(rule, compiled(rule.when)) for rule in rules)
+        self._always: list[int] = []
+        self._by_stem: dict[str, list[int]] = {}
+        for number, ready in enumerate(self._ready):
+            stems = needs(ready.test)
+            if stems is None:
+                self._always.append(number)
+            for stem in stems or ():
+                self._by_stem.setdefault(stem, []).append(number)
+        self._stems = frozenset(self._by_stem)
+
+    def __iter__(self) -> Iterator[ReadyRule]:
+        return iter(self._ready)
+
+    def among(self, stems: frozenset[str]) -> Sequence[ReadyRule]:
+        """Those that a text with these stems may meet, in order. None of the others is met."""
+        numbers = set(self._always)
+        for stem in self._stems & stems:
+            numbers.update(self._by_stem[stem])
+        return [self._ready[number] for number in sorted(numbers)]
+
+
+_MAX_POLICIES = 4
 """The running policy, its predecessor while it is being replaced, and candidates that someone simulates."""
-_ready: dict[int, tuple[Policy, tuple[ReadyRule, ...]]] = {}
+_MAX_GOALS = 20_000
+
+_Place = tuple[Target, str, Priority, str, str]
 
 
-def rules_of(policy: Policy) -> tuple[ReadyRule, ...]:
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    policy: Policy
+    rules: ReadyRules
+    goals: dict[_Place, Goal] = field(default_factory=dict)
+
+
+_ready: dict[int, _Ready] = {}
+
+
+def rules_of(policy: Policy) -> ReadyRules:
+    return _made_ready(policy).rules
+
+
+def goal_of(policy: Policy, target: Target, *, plan: str, priority: Priority, kind: str, line: str) -> Goal:
+    """``policy.goal``, which reads the whole matrix, remembered."""
+    goals, place = _made_ready(policy).goals, (target, plan, priority, kind, line)
+    found = goals.get(place)
+    if found is None:
+        if len(goals) >= _MAX_GOALS:
+            goals.clear()
+        found = goals[place] = policy.goal(target, plan=plan, priority=priority, kind=kind, line=line)
+    return found
+
+
+def _made_ready(policy: Policy) -> _Ready:
     """By the object's identity: a policy is immutable, and the entry keeps it alive, so the id cannot be another's."""
     found = _ready.get(id(policy))
-    if found is not None:
-        return found[1]
-    rules = tuple(ReadyRule(rule, compiled(rule.when)) for rule in policy.rules)
-    while len(_ready) >= _MAX_REMEMBERED:
-        _ready.pop(next(iter(_ready)))
-    _ready[id(policy)] = (policy, rules)
-    return rules
+    if found is None:
+        while len(_ready) >= _MAX_POLICIES:
+            _ready.pop(next(iter(_ready)))
+        found = _ready[id(policy)] = _Ready(policy, ReadyRules(policy.rules))
+    return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from domain.policy import Condition
-from router.features import Features
+from router.features import Features, folded
 from router.words import stems
 
 _MAX_LISTED = 6
@@ -76,21 +76,25 @@ class Neither:
 @dataclass(frozen=True, slots=True)
 class HasWords:
     field: str
-    phrases: tuple[tuple[tuple[str, ...], str], ...]
-    firsts: frozenset[str]
-    """The first stem of each phrase: where none of them is in the text, no phrase is."""
+    phrases: tuple[tuple[str, str, str], ...]
+    """(anchor, run, the policy's own words): the phrase's longest stem, and its stems as they stand in a text."""
+    anchors: frozenset[str]
+    """Where none of them is in the text, no phrase is. Long stems are rare: few texts get past this."""
 
     def found(self, features: Features) -> Any:
         words = features.words(self.field)
-        if words.known.isdisjoint(self.firsts):
+        if words.known.isdisjoint(self.anchors):
             return None
-        return next((raw for phrase, raw in self.phrases if words.has(phrase)), None)
+        for anchor, run, raw in self.phrases:
+            if anchor in words.known and run in words.run:
+                return raw
+        return None
 
     def why(self, features: Features) -> str:
         hit = self.found(features)
         if hit is not None:
             return f"{self.field} has the words «{hit}»"
-        return f"{self.field} has none of the words {_listed(tuple(raw for _, raw in self.phrases))}"
+        return f"{self.field} has none of the words {_listed(tuple(raw for _, _, raw in self.phrases))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,9 @@ class Leaf:
     says: str
 
     def found(self, features: Features) -> Any:
-        for held in features.values(self.field):
-            folded = _folded(held)
+        for held in features.folded(self.field):
             for wanted in self.values:
-                if self.meets(folded, wanted):
+                if self.meets(held, wanted):
                     return wanted
         return None
 
@@ -138,22 +141,34 @@ def compiled(condition: Condition) -> Test:
         return branch(tuple(compiled(child) for child in condition.children))
     field = condition.field or ""
     if condition.op == "words":
-        pairs = tuple((stems(str(raw)), str(raw)) for raw in condition.values)
-        phrases = tuple((phrase, raw) for phrase, raw in pairs if phrase)
-        return HasWords(field, phrases, frozenset(phrase[0] for phrase, _ in phrases))
+        cut = ((stems(str(raw)), str(raw)) for raw in condition.values)
+        phrases = tuple((max(phrase, key=len), f" {' '.join(phrase)} ", raw) for phrase, raw in cut if phrase)
+        return HasWords(field, phrases, frozenset(anchor for anchor, _, _ in phrases))
     if condition.op == "present":
         return Present(field, bool(condition.values[0]))
     if condition.op not in _LEAVES:
         raise ValueError(f"unknown operation {condition.op}")
     meets, says = _LEAVES[condition.op]
-    return Leaf(field, tuple(_folded(value) for value in condition.values), meets, says)
+    return Leaf(field, tuple(map(folded, condition.values)), meets, says)
 
 
-def _folded(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
+def needs(test: Test) -> frozenset[str] | None:
+    """Stems of which subject or body has at least one wherever the test is met; None where it may be met without."""
+    match test:
+        case HasWords():
+            return test.anchors
+        case All():
+            asked = [each for each in map(needs, test.children) if each is not None]
+            return min(asked, key=len, default=None)
+        case Either():
+            every = [needs(child) for child in test.children]
+            return None if None in every else frozenset().union(*filter(None, every))
+    return None
 
 
 def _equal(held: Any, wanted: Any) -> bool:
+    if isinstance(held, str) and isinstance(wanted, str):
+        return held == wanted
     # True must not count as 1; a number may come as text from a form.
     if isinstance(held, bool) or isinstance(wanted, bool):
         return held is wanted

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.decision import Decision, Step
-from domain.ids import parse_number
+from domain.ids import format_number, parse_number
 from domain.message import RELEASED, Automatic, Message
-from domain.policy import Policy
+from domain.policy import CatalogEntry, Policy
 from domain.status import on_requester_reply
 from domain.ticket import KnownTicket, Priority
 from router.compiled import rules_of
 from router.features import Features
 from router.known import Known, to_snapshot
-from router.steps.assign import Choice, Wanted, assign, automatic
+from router.steps.assign import Choice, Wanted, assign
 from router.steps.audience import admit
 from router.steps.classify import Hits, apply_rules, choose_catalog, choose_kind, start_catalog
 from router.steps.clocks import start_clocks
@@ -116,7 +116,7 @@ def _classified(case: _Case) -> Verdict:
     if case.correlation.ticket is not None:
         return _join(case, case.correlation.ticket)
     entry, catalog_step = choose_catalog(hits, features, policy, start)
-    entry, audience_step, refusals = admit(entry, case.message, organization, covered.plan.key, policy)
+    entry, audience_step, refusals = _admitted(case, entry, covered.plan.key)
     kind, kind_step = choose_kind(hits, features, policy, entry)
     entitled = entitle(
         covered,
@@ -126,6 +126,7 @@ def _classified(case: _Case) -> Verdict:
         channel=case.message.channel,
         organization=organization,
         used=case.known.used.get(organization.id, {}) if organization else {},
+        worked=case.known.worked.get(organization.id, {}) if organization else {},
         policy=policy,
     )
     plan = entitled.plan
@@ -135,7 +136,7 @@ def _classified(case: _Case) -> Verdict:
     choice = _assigned(case, line.key, group, kind.key, ranked.priority, entitled)
     clocks, clocks_step = start_clocks(policy, plan, ranked.priority, kind.key, line.key, case.received_at)
     steps = (
-        *(case.requester.step, *case.correlation.steps, catalog_step),
+        *(case.requester.step, *case.correlation.steps, *_parent_step(case), catalog_step),
         *((audience_step,) if audience_step else ()),
         *(kind_step, ranked.step, entitled.step, line_step),
         *((choice.step,) if choice else ()),
@@ -156,7 +157,9 @@ def _classified(case: _Case) -> Verdict:
         language=case.message.language or case.known.identity.language,
         clocks=clocks,
         assignee=choice.agent if choice else None,
-        considered=len(choice.considered) if choice and choice.alarm else None,
+        parent=case.known.parent.number if case.known.parent else None,
+        considered=choice.considered if choice else (),
+        alarm=choice is not None and choice.alarm,
         flags=(
             *case.flags,
             *(("automatic",) if case.message.automatic else ()),
@@ -169,11 +172,25 @@ def _classified(case: _Case) -> Verdict:
     )
 
 
+def _admitted(case: _Case, entry: CatalogEntry, plan: str) -> tuple[CatalogEntry, Step | None, tuple[str, ...]]:
+    """A colleague who asks for a ticket of ours may use every entry that is not retired."""
+    if case.known.parent is not None and not entry.retired:
+        return entry, None, ()
+    return admit(entry, case.message, case.requester.organization, plan, case.policy)
+
+
+def _parent_step(case: _Case) -> tuple[Step, ...]:
+    if case.known.parent is None:
+        return ()
+    number = format_number(case.known.parent.number)
+    return (Step(step="parent", outcome=number, because=f"{number} asks for it, inside the house."),)
+
+
 def _assigned(
     case: _Case, line: str, group: str | None, kind: str, priority: Priority, entitled: Entitlement
 ) -> Choice | None:
     """None where the line's agents take tickets themselves, or somebody has to agree first."""
-    if line not in automatic(case.policy) or QUOTA_ASK in entitled.flags:
+    if case.policy.lines[line].assignment.mode == "manual" or QUOTA_ASK in entitled.flags:
         return None
     previous = next((each.assignee for each in case.known.earlier if each.line == line and each.assignee), None)
     organization = case.requester.organization
@@ -198,7 +215,7 @@ def _held(case: _Case, hits: Hits, features: Features) -> Withhold | None:
     held = _held_kind(case.message)
     if held is not None and "let_through" not in hits:
         return _withheld(case.message, held, case.known)
-    if RELEASED in case.message.flags:
+    if RELEASED in case.message.flags or case.known.parent is not None:
         return None
     hit = hits.get("suppress")
     if hit is None or case.correlation.ticket is not None:

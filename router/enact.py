@@ -20,7 +20,7 @@ from domain.policy import Policy
 from domain.ports import Ids
 from domain.status import Status
 from domain.ticket import Ticket, TicketState
-from router.clockwork import answered_back, begun, clock_timers, reopened, settled, timers_of
+from router.clockwork import answered_back, begun, clock_timers, events_of, reopened, settled, timers_of
 from router.verdict import Join, Open, Repeat, Verdict, Withhold
 
 BY = "router"
@@ -71,6 +71,7 @@ def _opened(verdict: Open, message: Message, number: int, policy: Policy, ids: I
         fields=message.fields,
         flags=_flags(message.flags, verdict.flags),
         clocks=tuple(begun(start, ids, "the ticket was opened") for start in verdict.clocks),
+        parent=verdict.parent,
     )
     created = TicketCreated(
         ticket=number,
@@ -87,8 +88,8 @@ def _opened(verdict: Open, message: Message, number: int, policy: Policy, ids: I
     said: dict[str, Any] = {"ticket": number, "at": now, "by": BY, "envelope": envelope}
     where: dict[str, Any] = {"line": verdict.line, "group": verdict.group}
     facts: tuple[Fact, ...] = (created, TicketAssigned(**said, **where, assignee=verdict.assignee))
-    if verdict.considered is not None:
-        facts = (*facts, NobodyEligible(**said, **where, considered=verdict.considered))
+    if verdict.alarm:
+        facts = (*facts, NobodyEligible(**said, **where, considered=len(verdict.considered)))
     return Opened(
         message=replace(message, flags=ticket.flags),
         author=verdict.requester,
@@ -96,7 +97,7 @@ def _opened(verdict: Open, message: Message, number: int, policy: Policy, ids: I
         decision=verdict.decision,
         facts=facts,
         message_id=ids.new(),
-        timers=clock_timers(ticket.clocks, policy),
+        timers=(*clock_timers(ticket.clocks, policy), *events_of(facts, policy, now)),
     )
 
 

@@ -11,11 +11,13 @@ from domain.decision import Decision, Step, Tried
 from domain.message import Message
 from domain.policy import Policy, Rule
 from router.compiled import rules_of
+from router.decide import decide
 from router.features import Features
 from router.known import from_snapshot
 from router.steps.classify import start_catalog
 from router.steps.entitle import covered_by
 from router.steps.identify import identify
+from router.verdict import Open
 
 CONCERNS: dict[str, frozenset[str]] = {
     "catalog": frozenset({"catalog"}),
@@ -49,7 +51,17 @@ def explain(message: Message, decision: Decision, policy: Policy) -> Decision:
     if decision.outcome("catalog") is None:
         return decision  # the message joined a ticket, and no rule was asked
     considered = tuple(_considered(message, decision, policy))
-    return replace(decision, steps=tuple(_with_tried(step, considered) for step in decision.steps))
+    steps = tuple(
+        _with_agents(step, message, decision, policy) if step.step == "assignee" else _with_tried(step, considered)
+        for step in decision.steps
+    )
+    return replace(decision, steps=steps)
+
+
+def _with_agents(step: Step, message: Message, decision: Decision, policy: Policy) -> Step:
+    """Who was considered for the ticket, by id, and why they could not have it."""
+    again = decide(message, from_snapshot(decision.snapshot), policy, decision.decided_at)
+    return replace(step, tried=again.considered) if isinstance(again, Open) else step
 
 
 def _with_tried(step: Step, considered: tuple[Considered, ...]) -> Step:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from domain.identity import Organization, mail_domain
@@ -13,17 +12,12 @@ _BOUNDARY = "\x00"
 """Between subject and body, so that no phrase is found across them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Words:
-    """Stems of a text: as a set for single words, in order for phrases."""
+    """Stems of a text: as a set, and in order with a space on either side of each, where phrases are looked for."""
 
     known: frozenset[str]
     run: str
-
-    def has(self, phrase: tuple[str, ...]) -> bool:
-        if phrase[0] not in self.known:
-            return False
-        return len(phrase) == 1 or f" {' '.join(phrase)} " in self.run
 
 
 def _words(*texts: str) -> Words:
@@ -41,22 +35,23 @@ class Features:
         self.message = message
         self.organization = organization
         self.plan = plan
-        self.catalog = catalog
+        self._catalog = catalog
+        self._words: dict[str, Words] = {}
+        self._folded: dict[str, tuple[Any, ...]] = {}
 
-    @cached_property
-    def subject(self) -> Words:
-        return _words(self.message.subject)
+    @property
+    def catalog(self) -> str | None:
+        return self._catalog
 
-    @cached_property
-    def body(self) -> Words:
-        return _words(self.message.text)
-
-    @cached_property
-    def text(self) -> Words:
-        return _words(self.message.subject, self.message.text)
+    @catalog.setter
+    def catalog(self, path: str | None) -> None:
+        self._catalog = path
+        self._folded.pop("catalog", None)
 
     def words(self, field: str) -> Words:
-        found: Words = getattr(self, field)
+        found = self._words.get(field)
+        if found is None:
+            found = self._words[field] = _words(*_TEXTS[field](self.message))
         return found
 
     def values(self, field: str) -> tuple[Any, ...]:
@@ -66,8 +61,25 @@ class Features:
             found = tuple(held) if isinstance(held, list | tuple) else (held,)
         else:
             found = _FIELDS[field](self)
-        return tuple(value for value in found if value is not None and value != "")
+        return tuple([value for value in found if value is not None and value != ""])
 
+    def folded(self, field: str) -> tuple[Any, ...]:
+        """The same with texts in one case, as conditions compare them; remembered, since many rules ask for it."""
+        found = self._folded.get(field)
+        if found is None:
+            found = self._folded[field] = tuple(map(folded, self.values(field)))
+        return found
+
+
+def folded(value: Any) -> Any:
+    return value.casefold() if isinstance(value, str) else value
+
+
+_TEXTS: Mapping[str, Callable[[Message], tuple[str, ...]]] = {
+    "subject": lambda message: (message.subject,),
+    "body": lambda message: (message.text,),
+    "text": lambda message: (message.subject, message.text),
+}
 
 _FIELDS: Mapping[str, Callable[[Features], tuple[Any, ...]]] = {
     "channel": lambda f: (f.message.channel,),

@@ -25,7 +25,8 @@ class Known:
     many tokens were not ours. ``conversations`` and ``natives``: tickets by shared handle and by referenced message,
     nearest first. ``same_id``: another message came under the same id. ``reported``: the ticket that a bounce of ours
     belongs to. ``earlier``: the requester's tickets of late, the newest first; ``used``: organisation -> kind ->
-    requests of this month; ``workers``: agents of the lines that share their tickets out.
+    requests of this month, ``worked`` the minutes worked on them; ``workers``: agents of the lines that share their
+    tickets out; ``parent``: the ticket on whose behalf the message asks.
     """
 
     identity: Identity
@@ -42,7 +43,9 @@ class Known:
     reported: KnownTicket | None = None
     earlier: tuple[Earlier, ...] = ()
     used: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    worked: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     workers: tuple[Worker, ...] = ()
+    parent: KnownTicket | None = None
 
 
 def to_snapshot(known: Known, line: str | None = None) -> dict[str, Any]:
@@ -60,14 +63,16 @@ def to_snapshot(known: Known, line: str | None = None) -> dict[str, Any]:
         "reported": _ticket_out(known.reported) if known.reported else None,
         "earlier": [_earlier_out(each) for each in known.earlier],
         "used": {key: dict(kinds) for key, kinds in known.used.items()},
+        "worked": {key: dict(kinds) for key, kinds in known.worked.items()},
         "workers": [_worker_out(each) for each in known.workers if line in each.lines],
+        "parent": _ticket_out(known.parent) if known.parent else None,
     }
     return {key: value for key, value in parts.items() if value}
 
 
 def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
     """The inputs as they were; a person's name and address, which decide nothing, are empty."""
-    reported = snapshot.get("reported")
+    reported, parent = snapshot.get("reported"), snapshot.get("parent")
     return Known(
         identity=_identity_in(snapshot["identity"]),
         organization=_organization_in(snapshot.get("organization")),
@@ -81,7 +86,9 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
         reported=_ticket_in(reported) if reported else None,
         earlier=tuple(_earlier_in(each) for each in snapshot.get("earlier", ())),
         used=snapshot.get("used", {}),
+        worked=snapshot.get("worked", {}),
         workers=tuple(_worker_in(each) for each in snapshot.get("workers", ())),
+        parent=_ticket_in(parent) if parent else None,
     )
 
 
@@ -159,20 +166,40 @@ def _earlier_in(parts: Sequence[Any]) -> Earlier:
     )
 
 
-def _worker_out(worker: Worker) -> dict[str, Any]:
-    parts: dict[str, Any] = {
-        "id": worker.id,
-        "lines": sorted(worker.lines),
-        "groups": sorted(list(group) for group in worker.groups),
-        "skills": dict(worker.skills),
-        "presence": worker.presence if worker.presence != "on" else None,
-        "away_until": worker.away_until.isoformat() if worker.away_until else None,
-        "calendar": worker.calendar,
-        "capacity": worker.capacity,
-        "in_hand": dict(worker.in_hand),
-        "assigned_at": worker.assigned_at.isoformat() if worker.assigned_at else None,
-    }
-    return {key: value for key, value in parts.items() if value is not None and value not in ({}, [])}
+_MAX_REMEMBERED = 1000
+_written: dict[int, tuple[Worker, dict[str, Any]]] = {}
+
+
+def _worker_out(worker: Worker) -> Mapping[str, Any]:
+    """Remembered by the object's identity, which the entry keeps alive: the same agents stand in one decision after the
+    other, and few of them change in between."""
+    found = _written.get(id(worker))
+    if found is None:
+        if len(_written) >= _MAX_REMEMBERED:
+            _written.clear()
+        found = _written[id(worker)] = (worker, _worker_parts(worker))
+    return found[1]
+
+
+def _worker_parts(worker: Worker) -> dict[str, Any]:
+    parts: dict[str, Any] = {"id": worker.id, "lines": sorted(worker.lines)}
+    if worker.groups:
+        parts["groups"] = sorted(list(group) for group in worker.groups)
+    if worker.skills:
+        parts["skills"] = dict(worker.skills)
+    if worker.presence != "on":
+        parts["presence"] = worker.presence
+    if worker.away_until is not None:
+        parts["away_until"] = worker.away_until.isoformat()
+    if worker.calendar is not None:
+        parts["calendar"] = worker.calendar
+    if worker.capacity is not None:
+        parts["capacity"] = worker.capacity
+    if worker.in_hand:
+        parts["in_hand"] = dict(worker.in_hand)
+    if worker.assigned_at is not None:
+        parts["assigned_at"] = worker.assigned_at.isoformat()
+    return parts
 
 
 def _worker_in(parts: Mapping[str, Any]) -> Worker:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.effects import Appended, Effect
+from domain.commands import Actor
+from domain.effects import Appended, Changed, Effect, Opened
 from domain.errors import Temporary
 from domain.facts import Fact
 from domain.message import Message
@@ -17,9 +18,11 @@ from domain.policy import Policy
 from domain.ports import Clock, Ids, PolicySource, Store, UnitOfWork
 from domain.ticket import TicketState
 from domain.tokens import verify_ticket
+from router.act import Setting
 from router.batch import BatchView, claimed_tokens
 from router.decide import decide
-from router.enact import enact
+from router.enact import BY, enact
+from router.internal import asked
 from router.steps.assign import automatic
 from router.verdict import Join, Open
 
@@ -50,14 +53,16 @@ class Router:
             return Routed(effects=(), facts=(), failed={})
         now = self._clock.now()
         async with self._store.begin() as uow:
-            effects, failed = await self._decide_batch(messages, uow, self._policy.current, now)
+            effects, failed, parents = await self._decide_batch(messages, uow, self._policy.current, now)
             await uow.save(effects, now)
+            await uow.change(parents, now)
         facts = tuple(fact for effect in effects for fact in effect.facts)
         return Routed(effects=tuple(effects), facts=facts, failed=failed)
 
     async def _decide_batch(
         self, messages: Sequence[Message], uow: UnitOfWork, policy: Policy, now: datetime
-    ) -> tuple[list[Effect], dict[int, Exception]]:
+    ) -> tuple[list[Effect], dict[int, Exception], list[Changed]]:
+        """The effects, what could not be decided, and tickets that now wait for one of those that were opened."""
         month = policy.calendars[policy.plans[policy.default_plan].calendar].month(now)
         recalled = await uow.recall(messages, now, self._verified(messages), month)
         shared_out = automatic(policy)
@@ -66,6 +71,8 @@ class Router:
         numbers = list(reversed(await uow.next_numbers(count))) if (count := view.may_open(messages)) else []
         effects: list[Effect] = []
         failed: dict[int, Exception] = {}
+        parents: list[Changed] = []
+        setting = Setting(policy=policy, now=now, actor=Actor(id=BY), ids=self._ids, agents={})
         for index, message in enumerate(messages):
             if view.is_handled(message):
                 continue
@@ -84,12 +91,16 @@ class Router:
             view.remember(effect)
             if isinstance(effect, Appended) and effect.number in states:
                 states[effect.number] = _after(states[effect.number], effect)
+            if isinstance(effect, Opened) and effect.ticket.parent in states:
+                parents.append(asked(states[effect.ticket.parent], effect.ticket, setting))
+                states[effect.ticket.parent] = parents[-1].after
             effects.append(effect)
-        return effects, failed
+        return effects, failed, parents
 
     def _verified(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        """Numbers of every token of the batch that is ours."""
-        found = (verify_ticket(token, self._secret) for message in messages for token in claimed_tokens(message))
+        """Numbers of every token of the batch that is ours, and of every ticket that one of us asks for."""
+        found = [verify_ticket(token, self._secret) for message in messages for token in claimed_tokens(message)]
+        found += [message.parent for message in messages]
         return tuple(dict.fromkeys(number for number in found if number is not None))
 
 

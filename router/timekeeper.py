@@ -12,14 +12,16 @@ from datetime import datetime
 
 from domain.clocks import DUE, ClockRecord, is_open, told
 from domain.commands import Actor, Classify, Command, Escalate, Mark, Reassign, SetStatus
-from domain.effects import Changed, Firing
+from domain.effects import EVENTS, Changed, Firing
 from domain.errors import Fault
 from domain.facts import Fact, NoticeDue, SlaBreached, SlaWarned
 from domain.policy import Policy, Reaction
 from domain.ports import Clock, Ids, PolicySource, Store
-from domain.status import Status
+from domain.status import RUNNING, Status
 from domain.ticket import TicketState
 from router.act import Setting, act
+from router.internal import settle_parents
+from router.leaving import leave, reassigning
 from router.steps.assign import automatic, busier
 from router.steps.entitle import QUOTA_ASK
 from router.steps.prioritise import raise_by
@@ -74,8 +76,42 @@ class Timekeeper:
                 except Exception as fault:  # one ticket's fault must not stop the clocks of all others
                     failed[each.number] = fault
             await uow.change(changes, now)
+            await settle_parents(uow, changes, setting)
             await uow.done([each.id for each in fired])
         return Followed(count=len(fired), failed=failed)
+
+    async def hand_over(self) -> Followed:
+        """Takes some of the tickets that have to leave their agents, who are away or not active any more. ``count``:
+        how many left; with 0 nothing is to be done now."""
+        policy = self._policy.current
+        failed: dict[int, Exception] = {}
+        changes: list[Changed] = []
+        async with self._store.begin() as uow:
+            now = self._clock.now()
+            leaving = await uow.leaving(now, reassigning(policy), _TOGETHER)
+            if not leaving:
+                return Followed(count=0, failed=failed)
+            tickets = await uow.states([each.number for each in leaving])
+            lines = automatic(policy)
+            workers = {worker.id: worker for worker in await uow.workers(lines)} if lines else {}
+            for each in leaving:
+                ticket = tickets.get(each.number)
+                if ticket is None or ticket.assignee != each.agent or ticket.status is Status.CLOSED:
+                    continue
+                setting = Setting(
+                    policy=policy, now=now, actor=BY, ids=self._ids, agents={}, workers=tuple(workers.values())
+                )
+                try:
+                    changed = leave(ticket, each, setting)
+                except Exception as fault:  # one ticket's fault must not keep all others with who is gone
+                    failed[each.number] = fault
+                    continue
+                changes.append(changed)
+                agent = workers.get(changed.after.assignee or "")
+                if agent is not None and ticket.status in RUNNING:
+                    workers[agent.id] = busier(agent, ticket.priority.value, now)
+            await uow.change(changes, now)
+        return Followed(count=len(changes), failed=failed)
 
     async def share_out(self) -> int:
         """Gives tickets that are nobody's to agents who can have them now, on lines that share theirs out, the most
@@ -95,7 +131,7 @@ class Timekeeper:
             changes: list[Changed] = []
             for number in numbers:
                 ticket = tickets.get(number)
-                if ticket is None or QUOTA_ASK in ticket.flags:
+                if ticket is None or ticket.assignee is not None or QUOTA_ASK in ticket.flags:
                     continue
                 setting = Setting(
                     policy=policy, now=now, actor=BY, ids=self._ids, agents={}, workers=tuple(workers.values())
@@ -122,6 +158,9 @@ def follow(ticket: TicketState, firing: Firing, setting: Setting) -> Iterator[Ch
         if ticket.status is Status.FEEDBACK:
             yield act(ticket, SetStatus(status=Status.CLOSED, reason="nobody objected"), setting)
         return
+    if firing.timer.what in EVENTS:
+        yield from _event(ticket, firing.timer.what, setting)
+        return
     clock = next((each for each in ticket.clocks if each.id == firing.timer.clock), None)
     share = firing.timer.share
     if clock is None or not is_open(clock) or clock.segments[-1].kind != "running" or share in clock.fired:
@@ -134,6 +173,16 @@ def follow(ticket: TicketState, firing: Firing, setting: Setting) -> Iterator[Ch
     for reaction in reactions(ticket, event, setting.policy, clock=clock, share=share):
         for changed in react(after, reaction, f"{clock.target} {event}", setting):
             after = changed.after
+            yield changed
+
+
+def _event(ticket: TicketState, what: str, setting: Setting) -> Iterator[Changed]:
+    """What follows from an event that is over: nothing where the ticket is closed, or somebody has it meanwhile."""
+    if ticket.status is Status.CLOSED or (what == "nobody_eligible" and ticket.assignee is not None):
+        return
+    for reaction in reactions(ticket, what, setting.policy):
+        for changed in react(ticket, reaction, what, setting):
+            ticket = changed.after
             yield changed
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.clocks import Target
-from domain.decision import Decision
+from domain.decision import Decision, Tried
 from domain.message import Bounce
 from domain.status import Status
 from domain.ticket import Level, Priority
@@ -42,8 +42,12 @@ class Open:
     language: str | None
     clocks: tuple[ClockStart, ...]
     assignee: str | None = None
-    considered: int | None = None
-    """How many agents were looked at in vain; None where nobody had to be found, or somebody was."""
+    considered: tuple[Tried, ...] = ()
+    """The agents, by id, whom the line's way of sharing out looked at. Explained on demand, never stored."""
+    parent: int | None = None
+    """The ticket that asks for it."""
+    alarm: bool = False
+    """None of them could have it."""
     flags: tuple[str, ...] = ()
 
 

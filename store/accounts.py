@@ -1,4 +1,4 @@
-"""Agents, one-time links, browser sessions and API tokens (``domain.ports.Accounts``).
+"""Agents, one-time links, browser sessions and API tokens (``domain.ports.Accounts``). Cards are ``store.cards``.
 
 Secrets have 256 random bits and are kept as SHA-256; being random, they need no slow hash.
 """
@@ -14,20 +14,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import Conflict, NotFound
-from domain.people import Agent, ApiToken, Session, TokenScope
+from domain.people import Agent, AgentChange, ApiToken, Presence, Session, TokenScope
 from domain.ports import Clock, Ids
+from store import cards
+from store.cards import agents_ as _agents
+from store.cards import lines_ as _lines
+from store.cards import links_ as _links
+from store.cards import read_agents
+from store.cards import sessions_ as _sessions
 from store.engine import Engines, faults
-from store.tables import AgentLineRow, AgentRow, ApiTokenRow, SessionRow, SignInLinkRow
+from store.tables import ApiTokenRow
 from store.tables.base import table
 from store.writer import Turn, Writer
 
-_agents, _lines, _links, _sessions, _tokens = (
-    table(row) for row in (AgentRow, AgentLineRow, SignInLinkRow, SessionRow, ApiTokenRow)
-)
-
-
-seen_agents = _agents
-"""For conditions of ``read_agents``."""
+_tokens = table(ApiTokenRow)
 
 
 def _hash(secret: str) -> str:
@@ -68,8 +68,24 @@ class SqlAccounts:
         found = await self._agents(_agents.c.email == email.strip().lower())
         return found[0] if found else None
 
+    async def agent(self, agent_id: str) -> Agent | None:
+        found = await self._agents(_agents.c.id == agent_id)
+        return found[0] if found else None
+
     async def agents(self) -> Sequence[Agent]:
         return await self._agents()
+
+    async def change_agent(self, agent_id: str, change: AgentChange) -> Agent:
+        async with self._writer.turn(Turn.PERSON):
+            with faults():
+                async with self._engines.write.begin() as connection:
+                    return await cards.change(connection, agent_id, change)
+
+    async def set_presence(self, agent_id: str, presence: Presence, until: datetime | None) -> Agent:
+        async with self._writer.turn(Turn.PERSON):
+            with faults():
+                async with self._engines.write.begin() as connection:
+                    return await cards.set_presence(connection, agent_id, presence, until)
 
     async def _agents(self, *conditions: Any) -> Sequence[Agent]:
         with faults():
@@ -173,23 +189,3 @@ class SqlAccounts:
             async with self._engines.read.connect() as connection:
                 row = (await connection.execute(query)).first()
         return None if row is None else ApiToken(id=row.id, name=row.name, scope=row.scope)
-
-
-async def read_agents(connection: AsyncConnection, *conditions: Any) -> list[Agent]:
-    """Agents with their lines, by name."""
-    query = select(_agents).where(*conditions).order_by(_agents.c.name)
-    rows = list(await connection.execute(query))
-    lines: dict[str, set[str]] = {}
-    for row in await connection.execute(select(_lines).where(_lines.c.agent_id.in_([r.id for r in rows]))):
-        lines.setdefault(row.agent_id, set()).add(row.line)
-    return [
-        Agent(
-            id=row.id,
-            email=row.email,
-            name=row.name,
-            lines=frozenset(lines.get(row.id, ())),
-            admin=row.admin,
-            active=row.active,
-        )
-        for row in rows
-    ]

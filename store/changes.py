@@ -16,16 +16,16 @@ from domain.ticket import Level, Priority, TicketState
 from domain.views import Scope
 from store import rows as rows_of
 from store import search
-from store.accounts import read_agents, seen_agents
+from store.cards import agents_, read_agents
 from store.clocks import read_clocks
 from store.dialect import insert
 from store.recall import messages_, organizations, tickets
-from store.save import attachments, facts_, outbox, rewrite_clocks, rewrite_timers
-from store.tables import TicketLinkRow, UploadRow
+from store.save import attachments, facts_, outbox, rewrite_clocks, rewrite_timers, timers_
+from store.tables import TicketLinkRow, UploadRow, WorkRow
 from store.tables.base import table
 from store.views.scope import visible
 
-links, uploads = table(TicketLinkRow), table(UploadRow)
+links, uploads, work_ = table(TicketLinkRow), table(UploadRow), table(WorkRow)
 
 _ON_LINES = ("ticket.assigned", "ticket.escalated", "ticket.returned")
 
@@ -98,6 +98,15 @@ async def _ways(
     return {number: tuple(stood) for number, stood in lines.items()}, holders
 
 
+async def open_children(connection: AsyncConnection, numbers: Collection[int]) -> Mapping[int, Sequence[int]]:
+    """See ``domain.ports.UnitOfWork.open_children``."""
+    query = select(tickets.c.parent, tickets.c.number).where(tickets.c.parent.in_(numbers), tickets.c.open)
+    found: dict[int, list[int]] = {}
+    for row in await connection.execute(query.order_by(tickets.c.number)):
+        found.setdefault(row.parent, []).append(row.number)
+    return found
+
+
 async def exists(connection: AsyncConnection, scope: Scope, number: int) -> bool:
     query = select(tickets.c.number).where(visible(scope), tickets.c.number == number)
     return (await connection.execute(query)).first() is not None
@@ -106,7 +115,7 @@ async def exists(connection: AsyncConnection, scope: Scope, number: int) -> bool
 async def agents(connection: AsyncConnection, ids: Collection[str]) -> Mapping[str, Agent]:
     if not ids:
         return {}
-    return {agent.id: agent for agent in await read_agents(connection, seen_agents.c.id.in_(ids))}
+    return {agent.id: agent for agent in await read_agents(connection, agents_.c.id.in_(ids))}
 
 
 async def change(
@@ -116,11 +125,15 @@ async def change(
     rows = rows_of.Rows()
     outgoing: list[rows_of.Outgoing] = []
     for changed in changes:
-        await _write(connection, changed, now)
+        if changed.after != changed.before or changed.note is not None or changed.link is not None:
+            await _write(connection, changed, now)  # a fact alone leaves the ticket at the version that people see
         if changed.timers is not None:
             await rewrite_timers(connection, changed.after.number, changed.timers, ids)
+        rows_of.add_timers(rows, changed.after.number, changed.events, ids)
         if changed.note is not None:
             await _add_note(connection, rows, changed.after, changed.note, now, ids)
+        if changed.work is not None:
+            await _work(connection, changed, now, ids)
         if changed.link is not None:
             await _link(connection, changed, now)
         outgoing.extend(rows_of.facts(rows, changed.facts, ids))
@@ -129,6 +142,7 @@ async def change(
         (attachments, rows.attachments),
         (facts_, rows.facts),
         (outbox, rows.outbox),
+        (timers_, rows.timers),
     ):
         if values:
             await connection.execute(plain_insert(target), values)
@@ -160,7 +174,7 @@ async def _write(connection: AsyncConnection, changed: Changed, now: datetime) -
         "version": tickets.c.version + 1,
     }
     if after.assignee is not None and after.assignee != changed.before.assignee:
-        given = update(seen_agents).where(seen_agents.c.id == after.assignee)
+        given = update(agents_).where(agents_.c.id == after.assignee)
         await connection.execute(given.values(assigned_at=now))
     if changed.note is not None:
         values["attachments"] = tickets.c.attachments + len(changed.note.files)
@@ -221,6 +235,21 @@ async def _add_note(
     rows.documents.append(document)
     if note.files:
         await connection.execute(delete(uploads).where(uploads.c.blob.in_([file.blob for file in note.files])))
+
+
+async def _work(connection: AsyncConnection, changed: Changed, now: datetime, ids: Ids) -> None:
+    assert changed.work is not None
+    author = changed.work.author
+    values = {
+        "id": ids.new(),
+        "number": changed.after.number,
+        "minutes": changed.work.minutes,
+        "by": author.id,
+        "agent_id": author.agent,
+        "text": changed.work.text,
+        "at": now,
+    }
+    await connection.execute(plain_insert(work_).values(**values))
 
 
 async def _link(connection: AsyncConnection, changed: Changed, now: datetime) -> None:

@@ -32,6 +32,7 @@ from store.tables import (
     ParticipantRow,
     PersonRow,
     TicketRow,
+    WorkRow,
 )
 from store.tables.base import table
 
@@ -44,7 +45,7 @@ _OF_EARLIER = ("requester_id", "number", "created_at", "catalog", "kind", "line"
 
 ledger, keys, conversations, identities = (table(row) for row in (LedgerEntryRow, KeyRow, ConversationRow, IdentityRow))
 messages_, tickets, participants, persons = (table(row) for row in (MessageRow, TicketRow, ParticipantRow, PersonRow))
-groups_ = table(OrganizationGroupRow)
+groups_, work = table(OrganizationGroupRow), table(WorkRow)
 organizations, domains, contracts = (table(row) for row in (OrganizationRow, OrganizationDomainRow, ContractRow))
 
 
@@ -241,3 +242,11 @@ async def _read_used(connection: AsyncConnection, known: Recollection, month: da
     )
     for row in await connection.execute(query):
         known.used[row.organization_id, row.kind] = row.requests
+    query = (
+        select(tickets.c.organization_id, tickets.c.kind, func.sum(work.c.minutes).label("minutes"))
+        .join_from(work, tickets, work.c.number == tickets.c.number)
+        .where(tickets.c.organization_id.in_(known.organizations), work.c.at >= month)
+        .group_by(tickets.c.organization_id, tickets.c.kind)
+    )
+    for row in await connection.execute(query):
+        known.worked[row.organization_id, row.kind] = int(row.minutes)

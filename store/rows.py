@@ -154,7 +154,7 @@ def _ticket_row(ticket: Ticket, message: Message, now: datetime) -> dict[str, An
         "fields": ticket.fields,
         "checks": (),
         "flags": ticket.flags,
-        "parent": None,
+        "parent": ticket.parent,
         "preview": preview(message.text),
         "attachments": len(message.attachments),
         "created_at": ticket.created_at,
@@ -237,6 +237,7 @@ def _features(message: Message) -> dict[str, Any]:
         "fields": message.fields,
         "conversation": message.conversation,
         "key": message.key,
+        "parent": message.parent,
     }
     return {name: value for name, value in named.items() if value}
 

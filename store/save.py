@@ -10,7 +10,7 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.clocks import ClockRecord
-from domain.effects import Appended, Effect, Opened, Repeated, Suppressed, Timer
+from domain.effects import EVENTS, Appended, Effect, Opened, Repeated, Suppressed, Timer
 from domain.message import RELEASED, UNPROVEN
 from domain.ports import Ids
 from domain.status import Status
@@ -140,8 +140,10 @@ async def rewrite_clocks(connection: AsyncConnection, number: int, standing: Seq
 
 
 async def rewrite_timers(connection: AsyncConnection, number: int, timers: Sequence[Timer], ids: Ids) -> None:
-    """A ticket's timers, as they are now. One that has fired and waits for what follows is not set again."""
-    await connection.execute(delete(timers_).where(timers_.c.number == number))
+    """A ticket's timers, as they are now. One that has fired and waits for what follows is not set again; events
+    stay."""
+    lasting = timers_.c.what.not_in(sorted(EVENTS))
+    await connection.execute(delete(timers_).where(timers_.c.number == number, lasting))
     fired = select(firings.c.what, firings.c.clock_id, firings.c.share).where(firings.c.number == number)
     waiting = {tuple(row) for row in await connection.execute(fired)}
     rows = rows_of.Rows()

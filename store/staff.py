@@ -1,19 +1,20 @@
 """Agents as assignment needs them: lines, groups, skills, presence, and what they have in hand."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import and_, case, exists, func, not_, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.people import Worker
-from domain.status import Status
+from domain.people import Leaving, Worker
+from domain.status import RUNNING, Status
+from store.cards import agents_ as agents
+from store.cards import groups_ as groups
+from store.cards import lines_
+from store.cards import skills_ as skills
 from store.recall import tickets
-from store.tables import AgentGroupRow, AgentLineRow, AgentRow, AgentSkillRow
-from store.tables.base import table
 
-agents, lines_, groups, skills = (table(row) for row in (AgentRow, AgentLineRow, AgentGroupRow, AgentSkillRow))
-
-IN_HAND = (Status.CLASSIFICATION.value, Status.IN_PROGRESS.value, Status.INTERNAL.value)
+IN_HAND = tuple(sorted(status.value for status in RUNNING))
 """Statuses in which a ticket is work for its agent now."""
 _WAITING = (Status.CLASSIFICATION.value, Status.IN_PROGRESS.value)
 
@@ -77,3 +78,19 @@ async def unassigned(connection: AsyncConnection, lines: Collection[str], most: 
         .limit(most)
     )
     return [row.number for row in await connection.execute(query)]
+
+
+async def leaving(connection: AsyncConnection, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
+    """See ``domain.ports.UnitOfWork.leaving``."""
+    away = and_(agents.c.presence == "away", or_(agents.c.away_until.is_(None), agents.c.away_until > now))
+    at_work = and_(tickets.c.line.in_(lines), tickets.c.status.in_(IN_HAND))
+    theirs = exists().where(lines_.c.agent_id == agents.c.id, lines_.c.line == tickets.c.line)
+    why = case((agents.c.active.is_(False), "removed"), (not_(theirs), "line"), else_="away")
+    query = (
+        select(tickets.c.number, tickets.c.assignee_id, why.label("why"))
+        .join_from(agents, tickets, tickets.c.assignee_id == agents.c.id)
+        .where(tickets.c.open, or_(agents.c.active.is_(False), not_(theirs), and_(away, at_work)))
+        .order_by(tickets.c.priority, tickets.c.due_sort, tickets.c.number)
+        .limit(most)
+    )
+    return [Leaving(number=row.number, agent=row.assignee_id, why=row.why) for row in await connection.execute(query)]

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.effects import Changed, Effect, Firing
 from domain.message import Message
-from domain.people import Agent, Worker
+from domain.people import Agent, Leaving, Worker
 from domain.ports import Ids, Recollection
 from domain.ticket import TicketState
 from domain.views import Scope
@@ -106,6 +106,11 @@ class SqlUnitOfWork:
             found: Sequence[Worker] = await self._perform(lambda c: staff.workers(c, lines))
         return found
 
+    async def leaving(self, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
+        with faults():
+            found: Sequence[Leaving] = await self._perform(lambda c: staff.leaving(c, now, lines, most))
+        return found
+
     async def unassigned(self, lines: Collection[str], most: int) -> Sequence[int]:
         with faults():
             found: Sequence[int] = await self._perform(lambda c: staff.unassigned(c, lines, most))
@@ -127,6 +132,11 @@ class SqlUnitOfWork:
             return {}
         with faults():
             found: Mapping[int, TicketState] = await self._perform(lambda c: changes.states(c, numbers))
+        return found
+
+    async def open_children(self, numbers: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        with faults():
+            found: Mapping[int, Sequence[int]] = await self._perform(lambda c: changes.open_children(c, numbers))
         return found
 
     async def visible(self, scope: Scope, number: int) -> bool:
@@ -159,6 +169,8 @@ class SqlUnitOfWork:
         return found
 
     async def change(self, changed: Sequence[Changed], now: datetime) -> None:
+        if not changed:
+            return
         with faults():
             self.outgoing += await self._perform(lambda c: changes.change(c, changed, now, self._ids))
 

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from domain.decision import Decision
 from domain.errors import Conflict, Invalid, NotFound, Unavailable
 from domain.ids import BlobKey, parse_number
 from domain.message import StoredFile
-from domain.people import Agent, ApiToken, Session
+from domain.people import Agent, AgentChange, ApiToken, Keep, Presence, Session
 from domain.policy import Policy
 from domain.ports import Draft, LiveEvent
 from domain.status import OPEN
@@ -117,7 +117,7 @@ class FakeViews:
     def _seen(self, scope: Scope) -> list[QueueRow]:
         if self.away:
             raise Unavailable("database")
-        return [row_of(found) for found in self.tickets.values() if scope.sees_line(found.line)]
+        return [row_of(found) for found in self.tickets.values() if scope.sees(found.line, found.assignee)]
 
     async def queue(
         self, scope: Scope, wanted: Filter, *, sort: Sort = "urgency", cursor: str | None = None, limit: int = 50
@@ -154,12 +154,13 @@ class FakeViews:
         if self.away:
             raise Unavailable("database")
         found = self.tickets.get(number)
-        if found is None or not scope.sees_line(found.line):
+        if found is None or not scope.sees(found.line, found.assignee):
             raise NotFound("There is no such ticket")
         return found
 
     def _messages(self, scope: Scope) -> list[Any]:
-        return [m for found in self.tickets.values() if scope.sees_line(found.line) for m in found.messages]
+        seen = (found for found in self.tickets.values() if scope.sees(found.line, found.assignee))
+        return [message for found in seen for message in found.messages]
 
     async def attachment(self, scope: Scope, attachment_id: str) -> AttachmentView:
         every = (item for message in self._messages(scope) for item in message.attachments)
@@ -226,6 +227,24 @@ class FakeAccounts:
         self.sessions[secret] = session
         return secret
 
+    async def agent(self, agent_id: str) -> Agent | None:
+        return self.people.get(agent_id)
+
+    async def change_agent(self, agent_id: str, change: AgentChange) -> Agent:
+        agent = self.people[agent_id]
+        given = {f.name: getattr(change, f.name) for f in fields(change)}
+        kept = {"calendar", "capacity"}
+        values = {n: v for n, v in given.items() if (v is not Keep.KEEP if n in kept else v is not None)}
+        self.people[agent_id] = replace(agent, **values)
+        return self.people[agent_id]
+
+    async def set_presence(self, agent_id: str, presence: Presence, until: datetime | None) -> Agent:
+        agent = self.people.get(agent_id)
+        if agent is None or not agent.active:
+            raise NotFound("There is no such agent")
+        self.people[agent_id] = replace(agent, presence=presence, away_until=until)
+        return self.people[agent_id]
+
     async def agents(self) -> Sequence[Agent]:
         return tuple(self.people.values())
 
@@ -249,7 +268,9 @@ class FakeAccounts:
 
     async def session(self, secret: str, now: datetime) -> Session | None:
         found = self.sessions.get(secret)
-        return found if found is not None and found.expires_at > now else None
+        if found is None or found.expires_at <= now:
+            return None
+        return replace(found, agent=self.people.get(found.agent.id, found.agent))
 
     async def end_session(self, secret: str) -> None:
         self.sessions.pop(secret, None)

@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 
-from domain.effects import Appended, Changed, Effect, Firing, Opened, Repeated, Settled, Suppressed, Timer
+from domain.effects import EVENTS, Appended, Changed, Effect, Firing, Opened, Repeated, Settled, Suppressed, Timer
 from domain.errors import Unavailable
 from domain.identity import Identity, Organization, mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
-from domain.people import Agent, Worker
+from domain.people import Agent, Leaving, Worker
 from domain.policy import Policy
 from domain.ports import Recollection
-from domain.status import OPEN, Status
+from domain.status import OPEN, RUNNING, Status
 from domain.ticket import Earlier, KnownTicket, Ticket, TicketState
 from domain.views import Scope
 
@@ -114,7 +114,24 @@ class FakeUnitOfWork:
         return known
 
     async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
-        return [_busy(each, self.tables) for each in self.tables.workers if not each.lines.isdisjoint(lines)]
+        gone = {agent.id for agent in self.tables.agents.values() if not agent.active}
+        found = [each for each in self.tables.workers if each.id not in gone and not each.lines.isdisjoint(lines)]
+        return [_busy(each, self.tables) for each in found]
+
+    async def leaving(self, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
+        away = {w.id for w in self.tables.workers if w.presence == "away" and (not w.away_until or w.away_until > now)}
+        found = []
+        for state in sorted(self.tables.states.values(), key=lambda each: (each.priority, each.number)):
+            agent = self.tables.agents.get(state.assignee or "")
+            if state.status not in OPEN or state.assignee is None:
+                continue
+            if agent is not None and not agent.active:
+                found.append(Leaving(number=state.number, agent=state.assignee, why="removed"))
+            elif agent is not None and state.line not in agent.lines:
+                found.append(Leaving(number=state.number, agent=state.assignee, why="line"))
+            elif state.assignee in away and state.line in lines and state.status in RUNNING:
+                found.append(Leaving(number=state.number, agent=state.assignee, why="away"))
+        return found[:most]
 
     async def unassigned(self, lines: Collection[str], most: int) -> Sequence[int]:
         waiting = (Status.CLASSIFICATION, Status.IN_PROGRESS)
@@ -165,8 +182,16 @@ class FakeUnitOfWork:
     async def states(self, numbers: Sequence[int]) -> dict[int, TicketState]:
         return _of(self.tables.states, numbers)
 
+    async def open_children(self, numbers: Sequence[int]) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for number, state in sorted(self.tables.states.items()):
+            if state.parent in numbers and state.status is not Status.CLOSED:
+                found.setdefault(state.parent, []).append(number)
+        return found
+
     async def visible(self, scope: Scope, number: int) -> bool:
-        return number in self.tables.states and scope.sees_line(self.tables.states[number].line)
+        found = self.tables.states.get(number)
+        return found is not None and scope.sees(found.line, found.assignee)
 
     async def agents(self, ids: Sequence[str]) -> dict[str, Agent]:
         return _of(self.tables.agents, ids)
@@ -188,7 +213,7 @@ class FakeUnitOfWork:
 
     def _set_timers(self, number: int, timers: Sequence[Timer]) -> None:
         waiting = {(f.timer.what, f.timer.clock, f.timer.share) for f in self.tables.firings if f.number == number}
-        self.tables.timers = [each for each in self.tables.timers if each.number != number]
+        self.tables.timers = [f for f in self.tables.timers if f.number != number or f.timer.what in EVENTS]
         for timer in timers:
             if (timer.what, timer.clock, timer.share) not in waiting:
                 self.tables.timers.append(Firing(id=f"F{next(self.store.firing_ids):06d}", number=number, timer=timer))
@@ -198,7 +223,10 @@ class FakeUnitOfWork:
             number = each.after.number
             if each.timers is not None:
                 self._set_timers(number, each.timers)
-            self.tables.states[number] = replace(each.after, version=each.before.version + 1)
+            for event in each.events:
+                self.tables.timers.append(Firing(id=f"F{next(self.store.firing_ids):06d}", number=number, timer=event))
+            if each.after != each.before or each.note is not None or each.link is not None:
+                self.tables.states[number] = replace(each.after, version=self.tables.states[number].version + 1)
             known = self.tables.tickets[number]
             self.tables.tickets[number] = replace(
                 known, status=each.after.status, line=each.after.line, closed_at=each.after.closed_at

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -10,7 +10,7 @@ from aiohttp import web
 from desk.api import models, requests
 from desk.api.handlers import Call, reply, seen
 from desk.api.problems import Refused as Problem
-from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, Return, SetStatus
+from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, LogWork, Return, SetStatus
 from domain.errors import Invalid, NotFound, Refused
 from domain.ids import parse_number
 from domain.message import StoredFile
@@ -87,6 +87,11 @@ async def classify(call: Call) -> web.Response:
     return await _act(call, command, given.version)
 
 
+async def work(call: Call) -> web.Response:
+    given = await body_of(call.request, requests.Work)
+    return await _act(call, LogWork(minutes=given.minutes, text=given.text), given.version, status=201)
+
+
 async def link(call: Call) -> web.Response:
     given = await body_of(call.request, requests.LinkRequest)
     other = parse_number(given.ticket)
@@ -130,11 +135,42 @@ async def file_ticket(call: Call) -> web.Response:
     files = await _files(call, given.attachments)
     actor = actor_of(call)
     raw = {**msgspec.to_builtins(given), "filed_by": actor.id, "catalog": given.catalog or None}
+    return await _accepted(call, raw, files, given.idempotency_key)
+
+
+async def request_internally(call: Call) -> web.Response:
+    """202 with a receipt, like every filed request; the router opens the ticket and lets this one wait for it."""
+    given = await body_of(call.request, requests.InternalRequest)
+    number = parse_number(call.request.match_info["number"])
+    if number is None:
+        raise NotFound("There is no such ticket")
+    ticket = await call.desk.views.ticket(call.scope, number)
+    if ticket.status not in (Status.IN_PROGRESS, Status.INTERNAL):
+        raise Problem(
+            409, "Another department is asked while the ticket is in work.", (("status", "must be in_progress"),)
+        )
+    errors = [(name, "is empty") for name in ("subject", "body") if not getattr(given, name).strip()]
+    entry = call.desk.policy.current.catalog.get(given.catalog)
+    if entry is None or entry.retired:
+        errors.append(("catalog", "no such entry"))
+    elif entry.line == ticket.line:
+        errors.append(("catalog", f"belongs to line {ticket.line}, where the ticket is"))
+    if errors:
+        raise Problem(422, errors=tuple(errors))
+    actor = actor_of(call)
+    raw = {**msgspec.to_builtins(given), "filed_by": actor.id, "name": actor.name}
+    return await _accepted(call, raw, await _files(call, given.attachments), given.idempotency_key, parent=number)
+
+
+async def _accepted(
+    call: Call, raw: dict[str, Any], files: Sequence[StoredFile], key: str, *, parent: int | None = None
+) -> web.Response:
+    actor = actor_of(call)
     raw.pop("attachments")
     receipt = call.desk.ids.new()
-    if given.idempotency_key:
-        hashed = hashlib.sha256(msgspec.json.encode((raw, sorted(file.blob for file in files)))).hexdigest()
-        name = hashlib.sha256(f"api\0{actor.id}\0{given.idempotency_key}".encode()).hexdigest()
+    if key:
+        hashed = hashlib.sha256(msgspec.json.encode((raw, parent, sorted(file.blob for file in files)))).hexdigest()
+        name = hashlib.sha256(f"api\0{actor.id}\0{key}".encode()).hexdigest()
         receipt = await call.desk.reservations.reserve(name, hashed, receipt)
         if await call.desk.receipt_state(receipt) is not None:
             return reply(models.Accepted(receipt=receipt), status=202)
@@ -143,9 +179,9 @@ async def file_ticket(call: Call) -> web.Response:
         account=actor.id,
         adapter="api",
         media_type="application/json",
-        raw=msgspec.json.encode({**raw, "idempotency_key": given.idempotency_key or receipt}),
-        files=files,
-        meta={"peer": call.request.remote or "", "filed_by": actor.id},
+        raw=msgspec.json.encode({**raw, "idempotency_key": key or receipt}),
+        files=tuple(files),
+        meta={"peer": call.request.remote or "", "filed_by": actor.id} | ({} if parent is None else {"parent": parent}),
         id=receipt,
     )
     return reply(models.Accepted(receipt=await call.desk.intake.accept(draft)), status=202)

@@ -12,6 +12,7 @@ from desk.api.uploads import receive
 from desk.clocks import with_clocks
 from desk.deps import Desk
 from desk.downloads import attachment_response
+from desk.session import Me
 from domain.errors import NotFound
 from domain.ids import parse_number
 from domain.people import ApiToken
@@ -27,13 +28,14 @@ SINGLE = ("catalog", "customer", "q", "created_from", "created_to")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """What a handler gets: the request, its checked query, who asks and what they may see. ``token`` is None on public
-    routes alone."""
+    routes, and where a signed-in agent asks instead: that is ``me``."""
 
     request: web.Request
     desk: Desk
     query: dict[str, Any]
     scope: Scope
     token: ApiToken | None
+    me: Me | None = None
 
 
 def reply(value: msgspec.Struct, status: int = 200) -> web.Response:

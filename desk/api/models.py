@@ -137,7 +137,7 @@ class LinkTo(Struct, frozen=True):
     """Another ticket. ``outward``: this one ``relation`` the other; ``inward``: the other way round."""
 
     ticket: str
-    relation: Literal["relates_to", "duplicate_of", "caused_by"]
+    relation: Literal["relates_to", "duplicate_of", "caused_by", "requested_by"]
     direction: Literal["outward", "inward"]
 
 
@@ -201,6 +201,28 @@ class Held(Struct, frozen=True):
 class HeldList(Struct, frozen=True):
     items: tuple[Held, ...]
     next: str | None
+
+
+class Agent(Struct, frozen=True):
+    """``groups``: line -> the agent's groups there; on a line without one, all of them. ``calendar`` and ``capacity``
+    null: the line's."""
+
+    id: str
+    email: str
+    name: str
+    lines: tuple[str, ...]
+    groups: dict[str, tuple[str, ...]]
+    skills: dict[str, int]
+    calendar: str | None
+    capacity: int | None
+    admin: bool
+    active: bool
+    presence: Literal["on", "break", "away"]
+    away_until: datetime | None
+
+
+class AgentList(Struct, frozen=True):
+    items: tuple[Agent, ...]
 
 
 class Uploaded(Struct, frozen=True):

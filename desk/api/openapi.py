@@ -15,6 +15,13 @@ REF = "#/components/schemas/{name}"
 FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
+_OR = {
+    None: "",
+    "admin": ", or the session of an administrator",
+    "agent": ", or the session of an administrator, or of the agent whom it is about",
+}
+
+
 async def serve(request: web.Request) -> web.Response:
     return web.json_response(document())
 
@@ -33,7 +40,16 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "priyom_session",
+                    "description": "A signed-in browser (by https the name begins with __Host-). What changes "
+                    "something carries the session's token in X-CSRF-Token.",
+                },
+            },
         },
     }
 
@@ -50,10 +66,10 @@ def operation(route: ApiRoute) -> dict[str, Any]:
         "summary": route.about,
         "parameters": [*path_parameters(route.path), *(query_parameter(each) for each in route.query)],
         "responses": answers,
-        "security": [] if route.needs == "public" else [{"token": []}],
+        "security": [] if route.needs == "public" else [{"token": []}, *([{"session": []}] if route.session else [])],
     }
     if route.needs != "public":
-        described["description"] = f"Needs a token of scope {route.needs} or wider."
+        described["description"] = f"Needs a token of scope {route.needs} or wider{_OR[route.session]}."
     if route.takes is not None:
         described["requestBody"] = {"required": True, "content": body_of(route)}
     return described

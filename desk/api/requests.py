@@ -4,9 +4,10 @@
 alone and the answer is 409.
 """
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 Text = Annotated[str, Meta(max_length=100_000)]
 Line = Annotated[str, Meta(max_length=500)]
@@ -101,3 +102,45 @@ class NewTicket(Request, frozen=True):
     fields: dict[Key, Any] = {}
     attachments: Files = ()
     idempotency_key: Annotated[str, Meta(max_length=100)] = ""
+
+
+class Work(Request, frozen=True):
+    """Time worked on the ticket, in minutes; negative minutes take back what was logged by mistake."""
+
+    minutes: Annotated[int, Meta(ge=-1440, le=1440)]
+    text: Reason = ""
+    version: Version = None
+
+
+class InternalRequest(Request, frozen=True):
+    """What is asked of another department, on behalf of a ticket that is in work: ``catalog`` is an entry of theirs.
+    The ticket waits until the request is closed. The same ``idempotency_key`` gives the same receipt again."""
+
+    subject: Line
+    body: Text
+    catalog: Key
+    fields: dict[Key, Any] = {}
+    attachments: Files = ()
+    idempotency_key: Annotated[str, Meta(max_length=100)] = ""
+
+
+class AgentChange(Request, frozen=True):
+    """What is left out stays. ``groups``: line -> its groups that the agent belongs to; on a line without one, all of
+    them. ``calendar`` and ``capacity``: null gives them back to the line. ``active`` false removes: their open tickets
+    go to others."""
+
+    name: Line | UnsetType = UNSET
+    lines: tuple[Key, ...] | UnsetType = UNSET
+    groups: dict[Key, tuple[Key, ...]] | UnsetType = UNSET
+    skills: dict[Key, Annotated[int, Meta(ge=1, le=10)]] | UnsetType = UNSET
+    calendar: Key | UnsetType | None = UNSET
+    capacity: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType | None = UNSET
+    admin: bool | UnsetType = UNSET
+    active: bool | UnsetType = UNSET
+
+
+class PresenceChange(Request, frozen=True):
+    """``until``: when a break or an absence ends by itself."""
+
+    presence: Literal["on", "break", "away"]
+    until: Annotated[datetime, Meta(tz=True)] | None = None

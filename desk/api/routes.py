@@ -10,11 +10,11 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from desk.api import actions, handlers, models, requests
+from desk.api import actions, agents, handlers, models, requests
 from desk.api.handlers import Call
 from desk.api.query import EXPLAIN, HELD, TICKETS, Parameter
 
-Needs = Literal["public", "read", "agent"]
+Needs = Literal["public", "read", "agent", "admin"]
 BINARY = "binary"
 
 
@@ -22,7 +22,8 @@ BINARY = "binary"
 class ApiRoute:
     """``needs``: the least scope of the token. ``gives`` None: bytes. ``takes``: the body's model, or ``BINARY`` for a
     multipart file; ``multipart``: the model's fields may come as a form too, with files. ``errors``: statuses beyond
-    those that every route of its sort can give."""
+    those that every route of its sort can give. ``session``: whose signed-in browser may ask instead of a token:
+    nobody's (None), an administrator's, or any agent's (the handler sees to it that it is about themselves)."""
 
     method: str
     path: str
@@ -36,6 +37,7 @@ class ApiRoute:
     takes: type[msgspec.Struct] | str | None = None
     multipart: bool = False
     errors: tuple[int, ...] = ()
+    session: Literal["admin", "agent"] | None = None
 
 
 def _action(
@@ -109,6 +111,19 @@ ROUTES = (
         actions.classify,
         requests.Classification,
     ),
+    _action("logWork", "work", "Logs time worked on a ticket", actions.work, requests.Work, 201),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/tickets/{number}/request",
+        name="requestInternally",
+        about="Asks another department, by a ticket of its own for which this one waits",
+        needs="agent",
+        handler=actions.request_internally,
+        gives=models.Accepted,
+        status=202,
+        takes=requests.InternalRequest,
+        errors=(404, 409, 415),
+    ),
     _action("linkTicket", "link", "Links a ticket to another", actions.link, requests.LinkRequest),
     ApiRoute(
         method="GET",
@@ -162,6 +177,40 @@ ROUTES = (
         gives=models.Accepted,
         status=202,
         errors=(404, 409),
+    ),
+    ApiRoute(
+        method="GET",
+        path="/api/v1/agents",
+        name="listAgents",
+        about="Agents as assignment sees them, by name; removed ones too",
+        needs="admin",
+        handler=agents.agents,
+        gives=models.AgentList,
+        session="admin",
+    ),
+    ApiRoute(
+        method="PATCH",
+        path="/api/v1/agents/{id}",
+        name="changeAgent",
+        about="Changes an agent's card, removes an agent or brings one back",
+        needs="admin",
+        handler=agents.change,
+        gives=models.Agent,
+        takes=requests.AgentChange,
+        errors=(404, 415),
+        session="admin",
+    ),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/agents/{id}/presence",
+        name="setPresence",
+        about="Says whether an agent is here. A signed-in agent says it of themselves, as me",
+        needs="admin",
+        handler=agents.presence,
+        gives=models.Agent,
+        takes=requests.PresenceChange,
+        errors=(404, 415),
+        session="agent",
     ),
     ApiRoute(
         method="POST",

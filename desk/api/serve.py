@@ -1,6 +1,7 @@
-"""Puts the routes onto the application: token, scope, query, then the handler."""
+"""Puts the routes onto the application: token or session, scope, query, then the handler."""
 
 import functools
+import hmac
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
@@ -11,6 +12,7 @@ from desk.api.problems import Refused, problem
 from desk.api.query import read_query
 from desk.api.routes import ROUTES, ApiRoute
 from desk.deps import Desk, desk_of
+from desk.session import ME, Me, find_me, same_origin
 from domain.people import ApiToken
 from domain.views import Scope
 
@@ -21,8 +23,11 @@ NOBODY = Scope(reader="public", lines=frozenset())
 def add_api(app: web.Application) -> None:
     for route in ROUTES:
         if route.handler is not None:
-            add = app.router.add_get if route.method == "GET" else app.router.add_post
-            add(route.path, served(route, route.handler))
+            handler = served(route, route.handler)
+            if route.method == "GET":
+                app.router.add_get(route.path, handler)
+            else:
+                app.router.add_route(route.method, route.path, handler)
     app.router.add_get("/api/v1/openapi.json", openapi.serve)
 
 
@@ -33,14 +38,33 @@ def served(
     async def handle(request: web.Request) -> web.StreamResponse:
         desk = desk_of(request)
         try:
-            token = None if route.needs == "public" else await authorise(desk, request, route)
+            me = await signed_in(request, route)
+            token = None if route.needs == "public" or me is not None else await authorise(desk, request, route)
             query = read_query(list(request.query.items()), route.query)
-            scope = scope_of(token) if token else NOBODY
-            return await handler(Call(request=request, desk=desk, query=query, scope=scope, token=token))
+            scope = me.scope if me else scope_of(token) if token else NOBODY
+            return await handler(Call(request=request, desk=desk, query=query, scope=scope, token=token, me=me))
         except Refused as refusal:
             return problem(refusal.status, refusal.detail, refusal.errors)
 
     return handle
+
+
+async def signed_in(request: web.Request, route: ApiRoute) -> Me | None:
+    """The agent whose browser asks without a token, where the route is for them too. Raises ``Refused`` 403 for who is
+    no administrator where one is needed, and for what does not come from a page of ours (``X-CSRF-Token``)."""
+    if route.session is None or hdrs.AUTHORIZATION in request.headers:
+        return None
+    me = await find_me(request)
+    if me is None:
+        return None
+    request[ME] = me
+    if request.method != hdrs.METH_GET:
+        sent = request.headers.get("X-CSRF-Token", "")
+        if not same_origin(request) or not hmac.compare_digest(sent.encode(), me.session.csrf.encode()):
+            raise Refused(403, "The request does not carry the session's X-CSRF-Token.")
+    if route.session == "admin" and not me.scope.admin:
+        raise Refused(403, "This is for administrators.")
+    return me
 
 
 async def authorise(desk: Desk, request: web.Request, route: ApiRoute) -> ApiToken:

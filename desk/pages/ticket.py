@@ -47,7 +47,7 @@ async def ticket(request: web.Request, me: Me) -> web.Response:
         messages=[shown(desk, message) for message in found.messages],
         clocks=[(clock, draw(clock, now)) for clock in found.clocks],
         steps=steps(found.decision),
-        because_of=agents,
+        agents=agents,
         kind=policy.kinds.get(found.kind),
         plan=policy.plans.get(found.requester.plan),
         history=[
@@ -105,5 +105,15 @@ async def why(request: web.Request, me: Me) -> web.Response:
     found = await desk.views.ticket(me.scope, number)
     decision = await desk.explain(me.scope, number)
     template = "ticket/why.html" if request.headers.get("HX-Request") else "ticket/why_page.html"
+    agents = await names_of_agents(desk)
     extra = {} if request.headers.get("HX-Request") else await rail(request, me, found.line)
-    return render(request, template, ticket=found, steps=steps(decision), decision=decision, section="ticket", **extra)
+    return render(
+        request,
+        template,
+        ticket=found,
+        steps=steps(decision),
+        decision=decision,
+        agents=agents,
+        section="ticket",
+        **extra,
+    )

@@ -24,8 +24,8 @@ last ticket is longest ago."""
 class Assignment:
     """How a line's tickets find their agent. ``capacity``: the weight one agent may have in hand (an agent's own card
     may say otherwise); ``weights``: what a ticket of each priority weighs. ``personal`` and ``previous``: whether the
-    customer's own engineer, and the agent of their last ticket, come first. ``away``: what becomes of the open tickets
-    of an agent who goes away."""
+    customer's own engineer, and the agent of their last ticket, come first. ``away``: what becomes of the tickets that
+    an agent who goes away has in work."""
 
     mode: Mode = "manual"
     capacity: int = 20
@@ -41,8 +41,9 @@ class Assignment:
 class Line:
     """``order`` 1 is the first line. ``calendar`` drives the time a ticket may stay here, ``stay_s`` (business seconds;
     None: no limit), and is when its agents are on shift unless their card names another. ``writes_to_customers`` says
-    whether its agents may answer requesters. ``partner``: the organisation that it is delegated to; its agents see only
-    the tickets that stand on this line now. ``department``: takes internal requests of other lines."""
+    whether its agents may answer requesters. ``partner``: the organisation that it is delegated to; of the tickets that
+    stand on this line now its agents see their own and those that are nobody's. ``department``: takes internal requests
+    of other lines."""
 
     key: str
     order: int

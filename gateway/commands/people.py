@@ -1,15 +1,16 @@
-"""``priyom agent`` and ``priyom token``."""
+"""``priyom agent add``, ``link``, ``list``, and ``priyom token``. Changes of agents are ``gateway.commands.agents``."""
 
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from config.loader import compile_policy
 from domain.errors import Invalid
-from domain.people import TokenScope
+from domain.people import Agent, TokenScope
+from domain.policy import Policy
 from gateway.commands.common import AsJson, DataDir, database_of, load, perform, say, say_json
 from gateway.system import SystemClock
 from store import Database
@@ -51,9 +52,9 @@ def link(
 
     async def work() -> None:
         async with database_of(data) as database:
-            found = await database.accounts.agent_by_email(email)
-            if found is None:
-                raise Invalid("EMAIL", f"{email} is no agent's address")
+            found = await agent_of(database, email)
+            if not found.active:
+                raise Invalid("EMAIL", f"{email} was removed; `priyom agent set {email} --active` brings them back")
             await _show_link(database, found.id, data, as_json=as_json)
 
     perform(work)
@@ -61,26 +62,70 @@ def link(
 
 @agent.command("list")
 def list_agents(data: DataDir = None, as_json: AsJson = False) -> None:
-    """Who works here, on which lines."""
+    """Who works here: lines, groups, skills, presence, and who was removed."""
 
     async def work() -> None:
         async with database_of(data) as database:
             found = await database.accounts.agents()
         if as_json:
-            rows = [{"email": a.email, "name": a.name, "lines": sorted(a.lines), "admin": a.admin} for a in found]
-            say_json({"agents": rows})
+            say_json({"agents": [card(each) for each in found]})
             return
-        for a in found:
-            say(f"{a.email}  {a.name}  {', '.join(sorted(a.lines))}{'  admin' if a.admin else ''}")
+        for each in found:
+            say("  ".join([each.email, each.name, *_told(each)]))
 
     perform(work)
 
 
-async def _known_lines(database: Database, lines: list[str]) -> None:
+def card(agent: Agent) -> dict[str, Any]:
+    """An agent as ``--json`` shows them."""
+    return {
+        "email": agent.email,
+        "name": agent.name,
+        "lines": sorted(agent.lines),
+        "groups": sorted(f"{line}/{group}" for line, group in agent.groups),
+        "skills": dict(sorted(agent.skills.items())),
+        "calendar": agent.calendar,
+        "capacity": agent.capacity,
+        "admin": agent.admin,
+        "active": agent.active,
+        "presence": agent.presence,
+        "away_until": agent.away_until.isoformat() if agent.away_until else None,
+    }
+
+
+def _told(agent: Agent) -> list[str]:
+    if not agent.active:
+        return ["removed"]
+    until = f" until {agent.away_until.isoformat(timespec='minutes')}" if agent.away_until else ""
+    own = [f"{name} {value}" for name, value in (("calendar", agent.calendar), ("capacity", agent.capacity)) if value]
+    return [
+        ", ".join(sorted(agent.lines)) or "no line",
+        *([f"({', '.join(sorted(f'{line}/{group}' for line, group in agent.groups))})"] if agent.groups else []),
+        *([", ".join(f"{skill}={level}" for skill, level in sorted(agent.skills.items()))] if agent.skills else []),
+        *own,
+        f"{agent.presence}{until}",
+        *(["admin"] if agent.admin else []),
+    ]
+
+
+async def agent_of(database: Database, email: str) -> Agent:
+    """Raises ``Invalid`` where the address is nobody's."""
+    found = await database.accounts.agent_by_email(email)
+    if found is None:
+        raise Invalid("EMAIL", f"{email} is no agent's address")
+    return found
+
+
+async def policy_of(database: Database, field: str) -> Policy:
+    """The running policy. Raises ``Invalid`` for the option that needs it, where there is none yet."""
     head = await database.revisions.get(await database.revisions.head_number())
     if head is None:
-        raise Invalid("--line", "there is no policy yet, so there are no lines; apply one with `priyom policy apply`")
-    known = compile_policy(head.documents, head.revision).lines
+        raise Invalid(field, "there is no policy yet to take it from; apply one with `priyom policy apply`")
+    return compile_policy(head.documents, head.revision)
+
+
+async def _known_lines(database: Database, lines: list[str]) -> None:
+    known = (await policy_of(database, "--line")).lines
     for line in lines:
         if line not in known:
             raise Invalid("--line", f"{line!r} is not a line of the policy; there are {', '.join(known)}")

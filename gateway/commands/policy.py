@@ -16,6 +16,7 @@ from config.problems import PolicyInvalid, Problem
 from domain.errors import NotFound, Permanent, Temporary
 from gateway.bus import Bus
 from gateway.commands.common import INVALID, AsJson, DataDir, database_of, load, perform, say, say_json, show_problems
+from gateway.commands.due import due
 from gateway.commands.simulate import simulate_folder, verify_decisions
 from gateway.policies import apply as apply_policy
 from gateway.policies import differs
@@ -38,7 +39,8 @@ _WIDTH = 60
 def check_folder(folder: Folder = SAMPLE, json: AsJson = False, data: DataDir = None) -> None:
     """Say everything that is wrong with a folder: file, line, key. Changes nothing.
 
-    With --data also what is wrong for that instance: lines without agents, catalog entries that are gone."""
+    With --data also what is wrong for that instance: lines, groups and skills without agents, catalog entries that are
+    gone."""
 
     problems: tuple[Problem, ...] = ()
 
@@ -68,9 +70,9 @@ def check_folder(folder: Folder = SAMPLE, json: AsJson = False, data: DataDir = 
 
 async def _check_for(database: Database, documents: Mapping[str, str]) -> tuple[Problem, ...]:
     """What is wrong with the documents, and with them for this instance."""
-    staffed = frozenset(line for agent in await database.accounts.agents() if agent.active for line in agent.lines)
+    staff = await database.accounts.agents()
     head = await database.revisions.get(await database.revisions.head_number())
-    return (*check(documents, staffed), *(vanished(documents, head.documents) if head else ()))
+    return (*check(documents, staff), *(vanished(documents, head.documents) if head else ()))
 
 
 @policy.command("apply")
@@ -223,3 +225,4 @@ async def _bus(settings: Settings) -> Bus | None:
 
 policy.command("simulate")(simulate_folder)
 policy.command("verify")(verify_decisions)
+policy.command("due")(due)

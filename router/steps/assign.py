@@ -8,6 +8,7 @@ the customer's own engineer, the agent of their last ticket, and the line's way 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import cast
 
 from domain.decision import Step, Tried
 from domain.people import Worker
@@ -55,44 +56,66 @@ def assign(wanted: Wanted, workers: Sequence[Worker], policy: Policy, now: datet
     if line is None or line.assignment.mode == "manual":
         return Choice(agent=None, because=f"Agents of line {wanted.line} take tickets themselves.")
     here = [worker for worker in workers if wanted.line in worker.lines]
-    faults = {worker.id: _unfit(worker, wanted, line, policy, now) for worker in here}
+    bar = _Bar(wanted, line, policy, now)
+    faults = [bar.fault(worker) for worker in here]
     considered = tuple(
-        Tried(rule=worker.id, matched=faults[worker.id] is None, why=faults[worker.id] or "could have it")
-        for worker in here
+        Tried(rule=worker.id, matched=fault is None, why=fault or "could have it")
+        for worker, fault in zip(here, faults, strict=True)
     )
-    eligible = [worker for worker in here if faults[worker.id] is None]
+    eligible = [worker for worker, fault in zip(here, faults, strict=True) if fault is None]
     if not eligible:
         because = f"None of the {len(here)} agents of line {line.key} could have it now."
         return Choice(agent=None, because=because, considered=considered, alarm=True)
-    chosen, why = _chosen(eligible, wanted, line)
+    chosen, why = _chosen(eligible, wanted, line, bar.loads)
     because = f"{why} {len(eligible)} of {len(here)} agents of line {line.key} could have it."
     return Choice(agent=chosen.id, because=because, considered=considered)
 
 
-def _unfit(worker: Worker, wanted: Wanted, line: Line, policy: Policy, now: datetime) -> str | None:
-    """Why not, or None."""
-    if worker.id == wanted.without:
-        return "has it already"
-    own = {group for on, group in worker.groups if on == line.key}
-    if wanted.group is not None and own and wanted.group not in own:
-        return f"is not in group {wanted.group}"
-    back = worker.away_until is not None and worker.away_until <= now
-    if worker.presence != "on" and not back:
-        return f"is {'away' if worker.presence == 'away' else 'on a break'}"
-    shift = policy.calendars.get(worker.calendar or line.calendar)
-    if shift is not None and not shift.is_open(now):
-        return f"is not on shift (calendar {shift.key})"
-    kind = policy.kinds.get(wanted.kind)
-    for skill, level in sorted(kind.skills.items()) if kind else ():
-        has = worker.skills.get(skill, 0)
-        if has < level:
-            return f"has skill {skill} at {has}, and {level} is needed"
-    weighs = line.assignment.weights
-    capacity = worker.capacity if worker.capacity is not None else line.assignment.capacity
-    load = load_of(worker, weighs)
-    if load + weighs.get(wanted.priority, 1) > capacity:
-        return f"has {load} of {capacity} in hand"
-    return None
+class _Bar:
+    """What an agent has to meet, with all that is the same for every agent of the line worked out once."""
+
+    def __init__(self, wanted: Wanted, line: Line, policy: Policy, now: datetime) -> None:
+        self._wanted, self._line, self._policy, self._now = wanted, line, policy, now
+        kind = policy.kinds.get(wanted.kind)
+        self._skills = sorted(kind.skills.items()) if kind else []
+        self._weights = cast("Mapping[str, int]", line.assignment.weights)  # a priority is its own text
+        self._open: dict[str, bool] = {}
+        self.loads: dict[str, int] = {}
+        """Agent -> the weight in hand, of whom everything else fits."""
+
+    def fault(self, worker: Worker) -> str | None:
+        """Why not, or None."""
+        wanted, line = self._wanted, self._line
+        if worker.id == wanted.without:
+            return "has it already"
+        if wanted.group is not None:
+            own = {group for on, group in worker.groups if on == line.key}
+            if own and wanted.group not in own:
+                return f"is not in group {wanted.group}"
+        if worker.presence != "on" and (worker.away_until is None or worker.away_until > self._now):
+            return f"is {'away' if worker.presence == 'away' else 'on a break'}"
+        shift = worker.calendar or line.calendar
+        if not self._on_shift(shift):
+            return f"is not on shift (calendar {shift})"
+        for skill, level in self._skills:
+            has = worker.skills.get(skill, 0)
+            if has < level:
+                return f"has skill {skill} at {has}, and {level} is needed"
+        capacity = worker.capacity if worker.capacity is not None else line.assignment.capacity
+        weights = self._weights
+        load = sum([count * weights.get(priority, 1) for priority, count in worker.in_hand.items()])
+        self.loads[worker.id] = load
+        if load + self._weights.get(wanted.priority, 1) > capacity:
+            return f"has {load} of {capacity} in hand"
+        return None
+
+    def _on_shift(self, key: str) -> bool:
+        """A calendar that the policy does not have any more keeps nobody away."""
+        found = self._open.get(key)
+        if found is None:
+            calendar = self._policy.calendars.get(key)
+            found = self._open[key] = calendar is None or calendar.is_open(self._now)
+        return found
 
 
 def busier(worker: Worker, priority: str, now: datetime) -> Worker:
@@ -101,11 +124,7 @@ def busier(worker: Worker, priority: str, now: datetime) -> Worker:
     return replace(worker, in_hand=held, assigned_at=now)
 
 
-def load_of(worker: Worker, weights: Mapping[Priority, int]) -> int:
-    return sum(count * weights.get(Priority(priority), 1) for priority, count in worker.in_hand.items())
-
-
-def _chosen(eligible: Sequence[Worker], wanted: Wanted, line: Line) -> tuple[Worker, str]:
+def _chosen(eligible: Sequence[Worker], wanted: Wanted, line: Line, loads: Mapping[str, int]) -> tuple[Worker, str]:
     by_id = {worker.id: worker for worker in eligible}
     rules = line.assignment
     if rules.personal and wanted.engineer in by_id:
@@ -115,7 +134,5 @@ def _chosen(eligible: Sequence[Worker], wanted: Wanted, line: Line) -> tuple[Wor
     if rules.mode == "round_robin":
         first = min(eligible, key=lambda worker: (worker.assigned_at or _LONG_AGO, worker.id))
         return first, "It is the agent whose last ticket was given the longest ago."
-    least = min(
-        eligible, key=lambda worker: (load_of(worker, rules.weights), worker.assigned_at or _LONG_AGO, worker.id)
-    )
-    return least, f"It is the agent with the least in hand, {load_of(least, rules.weights)}."
+    least = min(eligible, key=lambda worker: (loads[worker.id], worker.assigned_at or _LONG_AGO, worker.id))
+    return least, f"It is the agent with the least in hand, {loads[least.id]}."

@@ -4,13 +4,13 @@ A rule sets what no rule before it has set. The requester's own choice of a cata
 them stand the entry that the recipient's address starts from, and the defaults.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.decision import Step
 from domain.message import Message
 from domain.policy import CatalogEntry, Kind, Policy
-from router.compiled import ReadyRule
+from router.compiled import ReadyRule, ReadyRules
 from router.features import Features
 
 
@@ -54,11 +54,11 @@ def start_catalog(message: Message, policy: Policy) -> Start:
     return Start(None, unknown)
 
 
-def apply_rules(rules: Iterable[ReadyRule], features: Features, *, chosen: bool) -> Hits:
+def apply_rules(rules: ReadyRules, features: Features, *, chosen: bool) -> Hits:
     """What the rules set. ``chosen``: the catalog entry is settled and no rule may set it."""
     hits: dict[str, Hit] = {}
     settled = {"catalog"} if chosen else set()
-    for ready in rules:
+    for ready in rules.among(features.words("text").known):
         sets = ready.rule.sets
         if settled.issuperset(sets) or ready.test.found(features) is None:
             continue

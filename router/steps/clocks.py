@@ -4,11 +4,13 @@ The plan's calendar drives the customer's targets, the line's calendar the stay 
 """
 
 from datetime import datetime
+from functools import lru_cache
 
 from domain.clocks import Target
 from domain.decision import Step
 from domain.policy import Goal, Plan, Policy
 from domain.ticket import Priority
+from router.compiled import goal_of
 from router.verdict import ClockStart
 
 TARGETS: tuple[Target, ...] = ("first_response", "resolution")
@@ -22,7 +24,7 @@ def start_clocks(
     outcomes: list[str] = []
     sentences: list[str] = []
     for target in (*TARGETS, "line_stay"):
-        goal = policy.goal(target, plan=plan.key, priority=priority, kind=kind, line=line)
+        goal = goal_of(policy, target, plan=plan.key, priority=priority, kind=kind, line=line)
         name = target.replace("_", " ")
         if goal.seconds is None:
             if target in TARGETS:
@@ -31,7 +33,7 @@ def start_clocks(
             continue
         clock = _clock(policy, calendar_of(policy, plan, target, line), target, goal, goal.seconds, received_at)
         clocks.append(clock)
-        outcomes.append(f"{name}: {clock.due_at:%Y-%m-%d %H:%M:%S} UTC")
+        outcomes.append(f"{name}: {clock.due_at.isoformat(' ')[:19]} UTC")
         within = f"within {spelled(goal.seconds)} (cell {goal.cell}) of calendar {clock.calendar}."
         sentences.append(
             f"Plan {plan.key} promises the {name} {within}"
@@ -45,7 +47,7 @@ def start_clock(
     policy: Policy, plan: Plan, target: Target, priority: Priority, kind: str, line: str, at: datetime
 ) -> ClockStart | None:
     """One target from a moment on, or None where nothing is promised."""
-    goal = policy.goal(target, plan=plan.key, priority=priority, kind=kind, line=line)
+    goal = goal_of(policy, target, plan=plan.key, priority=priority, kind=kind, line=line)
     if goal.seconds is None:
         return None
     return _clock(policy, calendar_of(policy, plan, target, line), target, goal, goal.seconds, at)
@@ -56,6 +58,7 @@ def calendar_of(policy: Policy, plan: Plan, target: Target, line: str) -> str:
     return policy.lines[line].calendar if target == "line_stay" and line in policy.lines else plan.calendar
 
 
+@lru_cache(maxsize=1024)
 def spelled(seconds: int) -> str:
     """5400 -> ``1 h 30 min``."""
     hours, rest = divmod(seconds, 3600)

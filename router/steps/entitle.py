@@ -7,7 +7,8 @@ from datetime import datetime
 
 from domain.decision import Step
 from domain.identity import Contract, Identity, Organization
-from domain.policy import CatalogEntry, Kind, Plan, Policy
+from domain.policy import CatalogEntry, Kind, Plan, Policy, Quota
+from router.steps.clocks import spelled
 
 OVER_QUOTA, QUOTA_ASK = "over_quota", "quota_ask"
 NOT_A_CONTACT, CHANNEL_NOT_INCLUDED = "not_a_contact", "channel_not_included"
@@ -45,9 +46,10 @@ def entitle(
     channel: str,
     organization: Organization | None,
     used: Mapping[str, int],
+    worked: Mapping[str, int],
     policy: Policy,
 ) -> Entitlement:
-    """``used``: requests of the organisation this month, by kind."""
+    """``used``: requests of the organisation this month, by kind; ``worked``: minutes of work on them."""
     plan, sentences, flags = base.plan, [*base.sentences], [*base.flags]
     override = entry.plans.get(plan.key)
     if override is not None and override in policy.plans:
@@ -62,27 +64,44 @@ def entitle(
     elif plan.channels and channel not in plan.channels:
         sentences.append(f"Plan {plan.key} does not include {channel}, so the plan is {default.key}.")
         plan, flags = default, [*flags, CHANNEL_NOT_INCLUDED]
-    return _within_quota(Entitlement(plan=plan, sentences=tuple(sentences), flags=tuple(flags)), kind, used, policy)
+    given = Entitlement(plan=plan, sentences=tuple(sentences), flags=tuple(flags))
+    return _within_quota(given, kind, (used, worked), policy)
 
 
-def _within_quota(given: Entitlement, kind: Kind, used: Mapping[str, int], policy: Policy) -> Entitlement:
+def _within_quota(
+    given: Entitlement, kind: Kind, spent: tuple[Mapping[str, int], Mapping[str, int]], policy: Policy
+) -> Entitlement:
+    """``spent``: requests and minutes of the month, by kind."""
     plan, quota = given.plan, given.plan.quota
-    if quota is None or quota.requests is None or _outside(kind.key, policy):
+    if quota is None or _outside(kind.key, policy):
         return given
-    counted = sum(count for key, count in used.items() if not _outside(key, policy))
-    if counted < quota.requests:
-        sentence = f"It is request {counted + 1} of {quota.requests} that plan {plan.key} includes this month."
-        return Entitlement(plan=plan, sentences=(*given.sentences, sentence), flags=given.flags)
-    over = f"Plan {plan.key} includes {quota.requests} requests a month, and {counted} were made."
-    flags = (*given.flags, OVER_QUOTA)
+    within, over = _quota_said(plan.key, quota, *(_counted(each, policy) for each in spent))
+    if not over:
+        return Entitlement(plan=plan, sentences=(*given.sentences, *within), flags=given.flags)
+    sentences, flags = (*given.sentences, *over), (*given.flags, OVER_QUOTA)
     lower = policy.plans.get(quota.lower_to or "")
     if quota.over == "lower" and lower is not None:
-        sentence = f"It is served by plan {lower.key}."
-        return Entitlement(plan=lower, sentences=(*given.sentences, over, sentence), flags=flags)
+        return Entitlement(plan=lower, sentences=(*sentences, f"It is served by plan {lower.key}."), flags=flags)
     if quota.over == "ask":
         asked = "Somebody has to agree first."
-        return Entitlement(plan=plan, sentences=(*given.sentences, over, asked), flags=(*flags, QUOTA_ASK))
-    return Entitlement(plan=plan, sentences=(*given.sentences, over), flags=flags)
+        return Entitlement(plan=plan, sentences=(*sentences, asked), flags=(*flags, QUOTA_ASK))
+    return Entitlement(plan=plan, sentences=sentences, flags=flags)
+
+
+def _quota_said(plan: str, quota: Quota, requests: int, minutes: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is said of a quota that is not used up, and of one that is."""
+    within, over = [], []
+    if quota.requests is not None and requests < quota.requests:
+        within.append(f"It is request {requests + 1} of {quota.requests} that plan {plan} includes this month.")
+    elif quota.requests is not None:
+        over.append(f"Plan {plan} includes {quota.requests} requests a month, and {requests} were made.")
+    if quota.hours is not None and minutes >= quota.hours * 60:
+        over.append(f"Plan {plan} includes {quota.hours} h of work a month, and {spelled(minutes * 60)} were worked.")
+    return tuple(within), tuple(over)
+
+
+def _counted(spent: Mapping[str, int], policy: Policy) -> int:
+    return sum(count for kind, count in spent.items() if not _outside(kind, policy))
 
 
 def _outside(kind: str, policy: Policy) -> bool:

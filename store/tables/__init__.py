@@ -40,6 +40,7 @@ from store.tables.tickets import (
     TicketNumberRow,
     TicketRow,
     TimerRow,
+    WorkRow,
 )
 
 __all__ = [
@@ -77,5 +78,6 @@ __all__ = [
     "TicketRow",
     "TimerRow",
     "UploadRow",
+    "WorkRow",
     "metadata",
 ]

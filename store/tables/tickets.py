@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Index
 from sqlmodel import Field
 
-from store.tables.base import Big, Table, instant, json
+from store.tables.base import Big, Table, instant, json, long_text
 
 
 class TicketRow(Table, table=True):
@@ -19,6 +19,7 @@ class TicketRow(Table, table=True):
         Index("ix_tickets_all", "open", "priority", "due_sort", "number"),
         Index("ix_tickets_requester", "requester_id", "created_at"),
         Index("ix_tickets_updated", "updated_at", "number"),
+        Index("ix_tickets_assignee", "assignee_id", "open", "line"),
     )
 
     number: int = Field(sa_column=Column(Big, primary_key=True, autoincrement=False))
@@ -38,7 +39,7 @@ class TicketRow(Table, table=True):
     kind: str
     line: str
     group: str | None = None
-    assignee_id: str | None = Field(default=None, foreign_key="agents.id", index=True)
+    assignee_id: str | None = Field(default=None, foreign_key="agents.id")
     policy_revision: int
     language: str | None = None
     fields: Any = json()
@@ -155,6 +156,21 @@ class ClockSegmentRow(Table, table=True):
     until: datetime | None = instant(nullable=True)
     kind: str
     why: str
+
+
+class WorkRow(Table, table=True):
+    """Time that somebody worked on a ticket: what hour quotas count."""
+
+    __tablename__ = "work_log"
+    __table_args__ = (Index("ix_work_log_number", "number", "at"),)
+
+    id: str = Field(primary_key=True)
+    number: int = Field(sa_type=Big, foreign_key="tickets.number")
+    minutes: int
+    by: str
+    agent_id: str | None = Field(default=None, foreign_key="agents.id")
+    text: str = long_text()
+    at: datetime = instant()
 
 
 class DecisionRow(Table, table=True):

@@ -109,6 +109,10 @@ async def _links(connection: AsyncConnection, scope: Scope, number: int) -> tupl
         query = select(far.label("far"), _ties.c.relation).join_from(_ties, tickets, tickets.c.number == far)
         rows = await connection.execute(query.where(visible(scope), own == number).order_by(_ties.c.at))
         found.extend(LinkView(number=row.far, relation=row.relation, theirs=theirs) for row in rows)
+    asking = select(tickets.c.parent).where(tickets.c.number == number).scalar_subquery()
+    for kin, theirs in ((tickets.c.number == asking, False), (tickets.c.parent == number, True)):
+        rows = await connection.execute(select(tickets.c.number).where(visible(scope), kin).order_by(tickets.c.number))
+        found.extend(LinkView(number=row.number, relation="requested_by", theirs=theirs) for row in rows)
     return tuple(found)
 
 

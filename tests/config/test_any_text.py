@@ -11,7 +11,7 @@ from config.diff import differences
 from config.documents import read
 from config.loader import Documents, check, compile_policy, read_policy
 from config.problems import PolicyInvalid
-from tests.config.test_broken import BASE
+from tests.config.test_broken import BASE, agent
 
 VALUES = {file: read(file, text).value for file, text in BASE.items()}
 STRANGE: list[Any] = [
@@ -64,7 +64,7 @@ def damaged(draw: st.DrawFn) -> Documents:
 @settings(max_examples=100, deadline=None)
 @given(damaged())
 def test_the_check_and_the_compiler_agree_on_any_damage(documents: Documents) -> None:
-    problems = check(documents, staffed=frozenset({"first"}))
+    problems = check(documents, staff=[agent("first")])
     if any(problem.severity == "error" for problem in problems):
         with pytest.raises(PolicyInvalid):
             compile_policy(documents, 1)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from config.loader import Documents, check, compile_policy, load_folder
 from config.problems import PolicyInvalid
+from domain.people import Agent
 
 HERE = Path(__file__).parent
 BASE = load_folder(HERE / "base")
@@ -53,9 +54,38 @@ def test_a_fault_is_named_with_its_file_line_and_key(path: Path) -> None:
 
 
 def test_lines_without_agents_are_named_where_the_instance_is_known() -> None:
-    said = [(str(p), p.severity) for p in check(BASE, staffed=frozenset({"first"}))]
+    able = {"warehouse": 2}
+    said = [
+        (str(p), p.severity) for p in check(BASE, staff=[agent("first", skills=able), agent("second", active=False)])
+    ]
     assert said == [
         ("lines.yaml:11: lines.second: has no active agents", "warning"),
         ("lines.yaml:18: lines.third: has no active agents", "warning"),
     ]
-    assert check(BASE, staffed=frozenset({"first", "second", "third", "dropped"})) == ()
+    assert check(BASE, staff=[agent("first", "second", "third", "dropped", skills=able)]) == ()
+
+
+def agent(*lines: str, **changes: Any) -> Agent:
+    values: dict[str, Any] = {"id": "A", "email": "a@x.example", "name": "A", "lines": frozenset(lines)}
+    return Agent(**{**values, **changes})
+
+
+def test_groups_that_nobody_is_in_are_named_where_the_instance_is_known() -> None:
+    able = {"warehouse": 2}
+    own = agent("first", groups=frozenset({("first", "field")}), skills=able)
+    said = [str(p) for p in check(BASE, staff=[own, agent("second", "third")])]
+    assert said == ["lines.yaml:8: lines.first.groups.accounting: has no active agents"]
+    assert check(BASE, staff=[own, agent("first"), agent("second", "third")]) == ()
+
+
+def test_skills_that_nobody_has_at_the_level_are_named_where_the_instance_is_known() -> None:
+    every = ("first", "second", "third")
+    where = "kinds.yaml:26: kinds.outage.skills.warehouse: is needed at level 2, and "
+    for staff, said in (
+        ([agent(*every)], "nobody there has it"),
+        ([agent(*every, skills={"warehouse": 1})], "the best there has it at 1"),
+        ([agent(*every), agent("third", skills={"warehouse": 9})], "nobody there has it"),
+        ([agent(*every), agent("first", skills={"warehouse": 9}, active=False)], "nobody there has it"),
+    ):
+        assert [(str(p), p.severity) for p in check(BASE, staff=staff)] == [(where + said, "warning")]
+    assert check(BASE, staff=[agent(*every), agent("second", skills={"warehouse": 2})]) == ()

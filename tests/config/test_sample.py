@@ -155,8 +155,10 @@ def test_russian_holidays_and_transferred_days_are_in_the_moscow_calendar(policy
     moscow = policy.calendars["moscow"]
     office = ((9 * HOUR, 18 * HOUR),)
     days = {
-        date(2025, 11, 1): office,  # a Saturday that was made a working day
-        date(2025, 11, 3): (),  # the Monday that was given for it
+        date(2025, 11, 1): ((9 * HOUR, 17 * HOUR),),  # a Saturday that was made a working day
+        date(2025, 11, 3): (),  # the Monday that was given for it, and would have been the short one before a holiday
+        date(2025, 12, 30): office,  # the day off after it was moved there, and is no holiday
+        date(2025, 12, 31): (),
         date(2026, 1, 7): (),
         date(2026, 12, 30): ((9 * HOUR, 17 * HOUR),),
         date(2026, 12, 31): (),

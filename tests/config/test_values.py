@@ -179,6 +179,55 @@ def test_the_last_day_of_the_last_year_is_before_a_holiday_too() -> None:
     assert max(days) == date(2025, 12, 31)
 
 
+# Working days and hours of the year in a five-day week of 40 hours, as Russia's production calendars have them: the day
+# before a public holiday is an hour shorter, the day before a day off that was moved there is not, and a Saturday that
+# was made a working day is as long as the day that is off for it.
+NORMS = {2020: (248, 1979), 2021: (247, 1972), 2022: (247, 1973), 2023: (247, 1973), 2024: (248, 1979)}
+NORMS |= {2025: (247, 1972), 2026: (247, 1972)}
+
+
+@pytest.mark.parametrize("year", NORMS)
+def test_a_year_has_the_hours_of_the_russian_production_calendar(year: int) -> None:
+    document = CalendarDoc.model_validate(
+        {
+            "zone": "Europe/Moscow",
+            "week": {"mon-fri": ["09:00-13:00", "14:00-18:00"]},
+            "holidays": {"country": "RU"},
+            "shorter_before_holidays": "1h",
+        }
+    )
+    calendar = compiled("forty", document)
+    days = [calendar.shifts(date(year, 1, 1) + timedelta(days=n)) for n in range(366 if year % 4 == 0 else 365)]
+    worked = [sum(end - start for start, end in shifts) for shifts in days if shifts]
+    assert (len(worked), sum(worked) / HOUR) == NORMS[year]
+
+
+def test_days_off_that_were_moved_make_no_short_day_of_their_own() -> None:
+    week = [((9 * HOUR, 18 * HOUR),)] * 5 + [()] * 2
+    days = holiday_exceptions(HolidaysDoc(country="RU", years=(2022, 2025)), week, HOUR)
+    short = ((9 * HOUR, 17 * HOUR),)
+    assert date(2025, 5, 7) not in days  # the 8th was a day off, moved from February; Victory Day is the 9th
+    assert days[date(2025, 6, 11)] == short
+    assert days[date(2022, 3, 5)] == short  # a Saturday in place of Monday the 7th, the day before Women's Day
+    assert days[date(2024, 4, 27)] == week[0]  # in place of 29 April, before a day off that was moved
+    assert days[date(2024, 11, 2)] == short  # in place of 30 April, the day before May Day
+
+
+@pytest.mark.parametrize(
+    ("country", "eve", "shorter"),
+    [
+        ("RU", date(2026, 5, 10), False),  # a Sunday; Monday is off because Victory Day is a Saturday
+        ("RU", date(2026, 5, 8), True),
+        ("US", date(2026, 7, 2), True),  # Friday the 3rd is the public holiday, given for the 4th
+    ],
+)
+def test_a_day_given_for_a_holiday_on_a_weekend_is_a_holiday_where_no_days_are_moved(
+    country: str, eve: date, shorter: bool
+) -> None:
+    week = [((9 * HOUR, 18 * HOUR),)] * 7
+    assert (eve in holiday_exceptions(HolidaysDoc(country=country, years=(2026, 2026)), week, HOUR)) is shorter
+
+
 @pytest.mark.parametrize(
     ("shifts", "shorter"),
     [

@@ -249,6 +249,17 @@ async def test_a_change_is_read_again_as_it_was_made(store: Any) -> None:
         assert (await uow.states([number]))[number] == replace(after, version=2)
 
 
+async def test_open_requests_of_a_ticket_are_found_until_they_are_closed(store: Any) -> None:
+    (parent,) = await open_tickets(store, [message()])
+    (child,) = await open_tickets(store, [message(envelope_id="E-child", key="K-child")], parent=parent)
+    async with store.begin() as uow:
+        assert await uow.open_children([parent, child]) == {parent: [child]}
+        before = (await uow.states([child]))[child]
+        assert before.parent == parent
+        await uow.change([Changed(before=before, after=replace(before, status=Status.CLOSED), facts=())], NOON)
+        assert await uow.open_children([parent]) == {}
+
+
 async def test_a_ticket_outside_the_scope_is_not_visible(store: Any) -> None:
     (number,) = await open_tickets(store, [message()])
     async with store.begin() as uow:
@@ -320,6 +331,18 @@ async def test_a_rewritten_ticket_keeps_no_old_timer_and_sets_none_that_has_fire
         await uow.change([Changed(before=before, after=before, facts=(), timers=again)], NOON)
         assert await uow.fire(NOON + timedelta(days=1), 10) == 2
         assert [f.timer.share for f in await uow.firings(10)] == [1, 2, 3]
+
+
+async def test_an_event_waits_beside_the_timers_and_outlives_their_rewriting(store: Any) -> None:
+    number = await _timed(store, NOON + timedelta(hours=1))
+    event = Timer(what="nobody_eligible", at=NOON)
+    async with store.begin() as uow:
+        before = (await uow.states([number]))[number]
+        await uow.change([Changed(before=before, after=before, facts=(), events=(event,))], NOON)
+    async with store.begin() as uow:
+        await uow.change([Changed(before=before, after=before, facts=(), timers=())], NOON)
+        assert await uow.fire(NOON + timedelta(days=1), 10) == 1
+        assert [f.timer for f in await uow.firings(10)] == [event]
 
 
 async def test_a_firing_that_is_rolled_back_fires_again(store: Any) -> None:

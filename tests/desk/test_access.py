@@ -1,12 +1,15 @@
-"""Every route x nobody, an agent of other lines, the right agent. The table must name every route that is served."""
+"""Every route x nobody, an agent of other lines, a partner's agent, the right one. The table must name every route."""
+
+from dataclasses import replace
 
 import pytest
 
+from desk.api.routes import ROUTES, ApiRoute
 from desk.app import AGENT_PAGES, PUBLIC_PAGES
 from domain.people import Agent
 from tests.desk.conftest import Desk, SignIn, csrf_of
 from tests.fakes_desk import World
-from tests.fakes_desk_data import ANNA, BORIS, CHIEF
+from tests.fakes_desk_data import ANNA, BORIS, CHIEF, LONG_SUBJECT, ticket
 
 # Ticket 101 stands on the second line: Boris's. 102 on the first: Anna's. Held messages are the chief's.
 CASES: tuple[tuple[str, str, str, Agent, Agent | None], ...] = (
@@ -22,6 +25,7 @@ CASES: tuple[tuple[str, str, str, Agent, Agent | None], ...] = (
     ("GET", "/desk/quarantine", "/desk/quarantine", CHIEF, ANNA),
     ("GET", "/desk/quarantine/{held}", "/desk/quarantine/H1", CHIEF, ANNA),
     ("POST", "/desk/quarantine/{held}/release", "/desk/quarantine/H1/release", CHIEF, ANNA),
+    ("POST", "/desk/presence", "/desk/presence", ANNA, None),
     ("POST", "/desk/sign-out", "/desk/sign-out", ANNA, None),
 )
 
@@ -64,7 +68,7 @@ async def test_foreign_and_absent_look_the_same(
 
 
 def _csrf(world: World, agent: Agent, method: str) -> dict[str, str]:
-    return {"csrf": csrf_of(world, agent)} if method == "POST" else {}
+    return {"csrf": csrf_of(world, agent), "presence": "on"} if method == "POST" else {}
 
 
 def _neutral(page: str, path: str) -> str:
@@ -105,3 +109,92 @@ async def test_an_ended_session_is_nobody(signed_in: SignIn, world: World) -> No
 async def test_fragments_without_a_session_send_the_page_to_sign_in(anonymous: Desk) -> None:
     answer = await anonymous.get("/desk/rows?numbers=1", headers={"HX-Request": "true"})
     assert (answer.status, answer.headers["HX-Redirect"]) == (401, "/desk/sign-in")
+
+
+PETR = Agent(id="01PETR", email="petr@partner.example", name="Пётр Иванов", lines=frozenset({"first"}))
+"""Works the first line for the partner whom it is delegated to."""
+
+
+@pytest.fixture
+def delegated(world: World) -> World:
+    """The first line is a partner's, and 101 stands there, in Anna's hands."""
+    lines = world.policy.current.lines
+    first = replace(lines["first"], partner="ORG-7")
+    world.policy.current = replace(world.policy.current, lines={**lines, "first": first})
+    world.accounts.people[PETR.id] = PETR
+    world.views.tickets[101] = replace(ticket(101), line="first", assignee=ANNA.id, assignee_name=ANNA.name)
+    return world
+
+
+@pytest.mark.parametrize(("method", "route", "path", "right", "foreign"), CASES)
+async def test_a_partners_agent_meets_a_colleagues_ticket_on_no_route(
+    signed_in: SignIn, delegated: World, method: str, route: str, path: str, right: Agent, foreign: Agent | None
+) -> None:
+    """Every page there is: what names a colleague's ticket is as absent, and no list has it."""
+    browser = await signed_in(PETR)
+    if route == "/desk/events":
+        stream = await browser.get(path)
+        await delegated.live.wait_for(1)
+        delegated.live.tell(101, "first")
+        delegated.live.tell(102, "first")
+        assert b'"ticket":102' in await stream.content.readuntil(b"}\n\n")
+        stream.close()
+        return
+    asked = f"{path}&numbers=101,102" if route == "/desk/rows" else path
+    answer = await browser.request(method, asked, data=_csrf(delegated, PETR, method), allow_redirects=False)
+    if foreign is not None:
+        assert answer.status == 404
+    page = await answer.text()
+    assert "T-000101" not in page.replace(path, "")
+    assert LONG_SUBJECT not in page
+
+
+async def test_a_partners_agent_sees_the_queue_and_what_is_theirs(signed_in: SignIn, delegated: World) -> None:
+    delegated.views.tickets[103] = replace(delegated.views.tickets[103], assignee=PETR.id, assignee_name=PETR.name)
+    browser = await signed_in(PETR)
+    page = await (await browser.get("/desk")).text()
+    shown = {number for number in delegated.views.tickets if f"T-{number:06d}" in page}
+    on_first = {n: found.assignee for n, found in delegated.views.tickets.items() if found.line == "first"}
+    assert shown == {number for number, assignee in on_first.items() if assignee in (None, PETR.id)}
+    assert {102, 103} <= shown
+    assert 101 not in shown
+    assert (await browser.get("/desk/tickets/T-000103")).status == 200
+    found = await (await browser.get("/desk", params={"q": "T-000101"})).text()
+    assert 'class="row' not in found
+    colleagues = await (await browser.get("/desk", params={"assignee": ANNA.id})).text()
+    assert 'class="row' not in colleagues
+    assert LONG_SUBJECT in await (await (await signed_in(CHIEF)).get("/desk")).text()
+    assert (await (await signed_in(CHIEF)).get("/desk/tickets/T-000101")).status == 200
+
+
+OWN = [(route.method, route.path) for route in ROUTES if route.session is not None]
+
+
+def test_the_routes_of_the_api_that_take_a_session_are_these() -> None:
+    assert set(OWN) == {
+        ("GET", "/api/v1/agents"),
+        ("PATCH", "/api/v1/agents/{id}"),
+        ("POST", "/api/v1/agents/{id}/presence"),
+    }
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.needs != "public"], ids=lambda route: route.name)
+async def test_a_signed_in_agent_without_a_token_gets_nowhere_in_the_api_but_to_themselves(
+    signed_in: SignIn, delegated: World, route: ApiRoute
+) -> None:
+    browser = await signed_in(PETR)
+    names = {"{number}": "T-000101", "{id}": "A1011" if "attachments" in route.path else ANNA.id}
+    path = route.path
+    for name, value in names.items():
+        path = path.replace(name, value)
+    body = {"presence": "away"} if route.name == "setPresence" else {}
+    answer = await browser.request(
+        route.method,
+        path,
+        headers={"X-CSRF-Token": csrf_of(delegated, PETR)},
+        json=None if route.method == "GET" else body,
+    )
+    assert answer.status == (401 if route.session is None else 403)
+    assert "T-000101" not in await answer.text()
+    assert delegated.actions.done == []
+    assert delegated.accounts.people[ANNA.id] == ANNA

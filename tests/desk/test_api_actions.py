@@ -1,11 +1,12 @@
 """The API's POSTs on tickets: bodies checked, commands made, refusals told as problem documents."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, Return, SetStatus
+from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, LogWork, Return, SetStatus
 from domain.errors import Conflict, Invalid, Refused
 from domain.ids import BlobKey
 from domain.message import StoredFile
@@ -49,6 +50,7 @@ async def post(client: Desk, path: str, body: Any, status: int, headers: dict[st
             Classify(catalog="billing", kind="outage", impact=Level.HIGH, urgency=Level.LOW, priority=Priority.P1),
             200,
         ),
+        ("work", {"minutes": 25, "text": "звонок"}, LogWork(minutes=25, text="звонок"), 201),
         ("link", {"ticket": "T-000101", "relation": "caused_by"}, LinkTo(other=101, relation="caused_by"), 200),
     ],
 )
@@ -163,3 +165,36 @@ async def test_while_the_bus_is_away_nothing_is_kept_and_the_caller_is_told(anon
     world.intake.away = True
     answer = await anonymous.post("/api/v1/tickets", json=REQUEST, headers=AGENT)
     assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+
+
+ASKED = {"subject": "Проверьте", "body": "Работает ли у нас Иванов?", "catalog": "internal/access"}
+
+
+async def test_another_department_is_asked_through_intake_with_the_ticket_named_apart(
+    anonymous: Desk, world: World
+) -> None:
+    world.views.tickets[102] = replace(world.views.tickets[102], status="in_progress", line="second")
+    answered = await post(anonymous, f"{TICKET}/request", {**ASKED, "fields": {"parent": 7}}, 202)
+    (draft,) = world.intake.drafts
+    assert answered == {"receipt": draft.id}
+    assert (draft.channel, draft.meta["parent"]) == ("api", 102)
+    raw = json.loads(draft.raw)
+    assert {key: raw[key] for key in ASKED} == ASKED
+    assert (raw["name"], raw["filed_by"]) == ("bot", "token:t2")
+
+
+async def test_a_ticket_that_is_not_in_work_asks_nobody(anonymous: Desk, world: World) -> None:
+    world.views.tickets[102] = replace(world.views.tickets[102], status="classification")
+    told = await post(anonymous, f"{TICKET}/request", ASKED, 409)
+    assert told["errors"] == [{"field": "status", "why": "must be in_progress"}]
+    await post(anonymous, "/api/v1/tickets/T-999999/request", ASKED, 404)
+    assert world.intake.drafts == []
+
+
+async def test_what_is_asked_of_ones_own_line_or_of_no_entry_is_refused_by_field(anonymous: Desk, world: World) -> None:
+    found = replace(world.views.tickets[102], status="in_progress", line="second", catalog="field/sync")
+    world.views.tickets[102] = found
+    told = await post(anonymous, f"{TICKET}/request", {**ASKED, "catalog": found.catalog, "subject": " "}, 422)
+    assert [error["field"] for error in told["errors"]] == ["subject", "catalog"]
+    told = await post(anonymous, f"{TICKET}/request", {**ASKED, "catalog": "no/such"}, 422)
+    assert told["errors"] == [{"field": "catalog", "why": "no such entry"}]

@@ -136,6 +136,18 @@ def test_history_is_told_in_words() -> None:
     ("fact", "by", "detail", "told"),
     [
         (
+            "ticket.assigned",
+            "timekeeper",
+            {"line": "first", "left": "01ANNA", "because": "Its agent is away."},
+            "Placed on the line «First line» — Анна is away",
+        ),
+        (
+            "ticket.assigned",
+            "timekeeper",
+            {"line": "first", "left": "01ANNA", "because": "Its agent does not work here any more: It is the agent."},
+            "Placed on the line «First line» — Анна does not work here any more",
+        ),
+        (
             "ticket.classified",
             "agent:01ANNA",
             {"line": "second", "changed": {"priority": ["p3", "p1"], "line": ["first", "second"], "fields": ["phone"]}},
@@ -161,12 +173,12 @@ def test_what_was_done_to_a_ticket_is_told_with_the_reason_somebody_gave(
 
 def test_what_was_decided_is_named_by_its_title() -> None:
     found = policy()
-    assert words.decided(found, "line", "second/data") == "Second line · Data exchange"
-    assert words.decided(found, "catalog", "billing/invoices") == "Billing › Invoices"
-    assert words.decided(found, "clocks", "first_response: 2026-11-23 10:00:00 UTC; resolution: none") == (
+    assert words.decided(found, "line", "second/data", {}) == "Second line · Data exchange"
+    assert words.decided(found, "catalog", "billing/invoices", {}) == "Billing › Invoices"
+    assert words.decided(found, "clocks", "first_response: 2026-11-23 10:00:00 UTC; resolution: none", {}) == (
         "First response, Resolution"
     )
-    assert words.decided(found, "line", "gone") == "gone"
+    assert words.decided(found, "line", "gone", {}) == "gone"
 
 
 def test_fields_of_a_form_are_told_once_and_in_words() -> None:

@@ -137,14 +137,19 @@ def test_kinds_and_plans_may_go(place: Place) -> None:
     assert place.told("apply", str(place.policy)) == ["revision 2 applied"]
 
 
-def test_lines_without_agents_are_named_for_an_instance(place: Place) -> None:
+def test_lines_groups_and_skills_without_agents_are_named_for_an_instance(place: Place) -> None:
     place.run("agent", "add", "a@example.org", "--name", "A", "--line", "first", "--data", str(place.data))
-    said = place.told("check", str(place.policy))
-    assert said[-3:] == [
+    set_ = ("agent", "set", "a@example.org", "--data", str(place.data))
+    place.run(*set_, "--group", "first/field", "--skill", "warehouse=1")
+    assert place.told("check", str(place.policy)) == [
+        "kinds.yaml:26: kinds.outage.skills.warehouse: is needed at level 2, and the best there has it at 1",
+        "lines.yaml:8: lines.first.groups.accounting: has no active agents",
         "lines.yaml:11: lines.second: has no active agents",
         "lines.yaml:18: lines.third: has no active agents",
-        "2 problems",
+        "4 problems",
     ]
+    place.run(*set_, "--group", "", "--skill", "warehouse=2", "--line", "first", "--line", "second", "--line", "third")
+    assert place.told("check", str(place.policy)) == ["0 problems"]
     assert place.run("policy", "check", str(place.policy)).output == "0 problems\n"
 
 

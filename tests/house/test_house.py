@@ -156,4 +156,7 @@ def test_locks_name_no_host() -> None:
 def test_every_command_of_the_contract_is_there() -> None:
     names = {c.name or c.callback.__name__ for c in cli.registered_commands if c.callback}
     names |= {group.name or "" for group in cli.registered_groups}
-    assert names == {"up", "run", "ledger", "trace", "db", "policy", "agent", "token", "quarantine"}
+    assert names == {
+        *("up", "run", "ledger", "trace", "db", "policy", "quarantine"),
+        *("agent", "token", "organization", "contact"),
+    }

@@ -37,6 +37,7 @@ def _act(priyom: Instance, number: str, action: str, expected: int = 200, /, **b
 
 
 def test_a_ticket_filed_for_a_caller_is_worked_up_the_lines_and_closed(priyom: Instance) -> None:
+    priyom.told("agent", "add", "duty@example.org", "--name", "Дежурная", "--line", "first")  # so nobody is alarmed
     number = _filed(priyom)
     ticket = priyom.get(f"/api/v1/tickets/{number}")
     assert (ticket["channel"], ticket["requester"]["identities"][0]["address"]) == ("api", "+79161234567")
@@ -71,6 +72,7 @@ def test_a_ticket_filed_for_a_caller_is_worked_up_the_lines_and_closed(priyom: I
         "ticket.status_changed",
         "ticket.escalated",
         "ticket.returned",
+        "ticket.assigned",
         "ticket.status_changed",
         "ticket.status_changed",
     ]
@@ -131,3 +133,31 @@ def test_the_requesters_answer_starts_the_clocks_that_waited_for_it(priyom: Inst
 
 def _by_subject(priyom: Instance, subject: str) -> list[Any]:
     return [item for item in priyom.get("/api/v1/tickets")["items"] if item["subject"] == subject]
+
+
+def test_another_department_is_asked_and_the_ticket_goes_on_when_it_has_answered(priyom: Instance) -> None:
+    number = _filed(priyom)
+    _act(priyom, number, "request", 409, subject="Кто это?", body="x", catalog="staff/household/climate")
+    _act(priyom, number, "status", status="in_progress")
+    asked = _act(
+        priyom, number, "request", 202, subject="Холодно у клиента", body="Проверьте", catalog="staff/household/climate"
+    )
+
+    def opened() -> str | None:
+        return priyom.get(f"/api/v1/receipts/{asked['receipt']}").get("ticket")
+
+    child = until("the request is a ticket", opened)
+    waits = priyom.get(f"/api/v1/tickets/{number}")
+    assert waits["status"] == "internal"
+    assert {"ticket": child, "relation": "requested_by", "direction": "inward"} in waits["links"]
+    found = priyom.get(f"/api/v1/tickets/{child}")
+    assert (found["line"], found["catalog"]) == ("household", "staff/household/climate")
+    assert {"ticket": number, "relation": "requested_by", "direction": "outward"} in found["links"]
+    assert "parent" in {step["step"] for step in found["decision"]["steps"]}
+
+    _act(priyom, child, "status", status="in_progress")
+    _act(priyom, child, "status", status="feedback")
+    _act(priyom, child, "status", status="closed")
+    again = priyom.get(f"/api/v1/tickets/{number}")
+    assert again["status"] == "in_progress"
+    assert [entry["fact"] for entry in again["history"]][-2:] == ["ticket.internal_answered", "ticket.status_changed"]

@@ -8,7 +8,7 @@ import pytest
 
 from config.loader import SAMPLE, compile_policy, load_folder
 from domain.clocks import is_open
-from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, Return, SetStatus
+from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, LogWork, Return, SetStatus
 from domain.effects import Changed
 from domain.errors import Fault, Invalid, Refused
 from domain.facts import SlaEnded
@@ -101,6 +101,17 @@ def test_a_note_is_kept_with_its_author_and_changes_nothing_else() -> None:
     assert (changed.note.text, changed.note.author.agent) == ("Звонил, не взяли трубку", "A1")
     fact = {"message": changed.note.id, "direction": "note", "line": "first"}
     assert told(changed) == [("ticket.message_appended", fact)]
+
+
+def test_worked_time_is_logged_with_who_worked_and_may_be_taken_back() -> None:
+    changed = done(LogWork(minutes=25, text=" звонок "))
+    assert changed.before == changed.after
+    assert changed.work is not None
+    assert (changed.work.minutes, changed.work.text, changed.work.author.agent) == (25, "звонок", "A1")
+    assert told(changed) == [("ticket.work_logged", {"line": "first", "minutes": 25})]
+    assert told(done(LogWork(minutes=-5))) == [("ticket.work_logged", {"line": "first", "minutes": -5})]
+    with pytest.raises(Invalid, match="minutes"):
+        done(LogWork(minutes=0))
 
 
 def test_an_empty_note_is_refused_by_its_field() -> None:

@@ -120,11 +120,23 @@ def test_above_the_quota_the_plan_says_what_happens(over: dict[str, Any], plan: 
     assert "Plan premium includes 3 requests a month, and 3 were made." in because(above, "plan")
 
 
+def test_hours_of_work_are_counted_beside_requests() -> None:
+    policy = with_plan(quota=Quota(requests=9, hours=2))
+    within = decided(policy, known={"worked": {"O1": {"question": 60, "outage": 59}, "O2": {"question": 900}}})
+    assert within.flags == ()
+    above = decided(policy, known={"worked": {"O1": {"question": 60, "outage": 75}}})
+    assert above.flags == ("over_quota",)
+    assert "Plan premium includes 2 h of work a month, and 2 h 15 min were worked." in because(above, "plan")
+    assert "includes this month" not in because(above, "plan")
+
+
 def test_code_defects_are_outside_the_quota() -> None:
     defects = {"incident": KindType(key="incident", title=text("x"), outside_quota=True)}
     policy = replace(with_plan(quota=Quota(requests=1)), types=defects)
     counted = decided(policy, known={"used": {"O1": {"outage": 5}}})
     assert counted.flags == ()
+    hours = replace(with_plan(quota=Quota(hours=1)), types=defects)
+    assert decided(hours, known={"worked": {"O1": {"outage": 500}}}).flags == ()
     assert decided(policy, text="не работает", known={"used": {"O1": {"question": 5}}}).flags == ()
 
 
@@ -177,7 +189,7 @@ def test_the_same_request_again_is_flagged_and_raised_within_the_days_of_the_pol
 def test_a_decision_made_again_from_its_own_snapshot_is_the_same() -> None:
     policy = replace(with_plan(quota=Quota(requests=3)), adjustments=Adjustments(repeat=1, vip=1))
     earlier = Earlier(number=3, at=NOW - timedelta(days=1), catalog="other", kind="question", line="first")
-    given = {"used": {"O1": {"question": 1}}, "earlier": (earlier,)}
+    given = {"used": {"O1": {"question": 1}}, "worked": {"O1": {"question": 7}}, "earlier": (earlier,)}
     first = decided(policy, identity={"vip": True, "contact": True}, known=given)
     again = decide(message(), from_snapshot(first.decision.snapshot), policy, NOW)
     assert again == first

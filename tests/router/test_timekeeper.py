@@ -57,6 +57,8 @@ class Department:
         await self.timekeeper.fire()
         while (done := await self.timekeeper.follow()).count:
             assert not done.failed, done.failed
+        while (left := await self.timekeeper.hand_over()).count:
+            assert not left.failed, left.failed
         await self.timekeeper.share_out()
 
     def told(self, *kinds: type) -> list[Any]:
