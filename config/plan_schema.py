@@ -44,7 +44,7 @@ class PlanDoc(Strict):
     on_change: OnChangeName = "recalculate"
     raises_priority: Steps = 0
     entitlements: list[TextDoc] = Field(default=[])
-    contacts: Literal["anybody", "named"] = "anybody"
+    contacts: Literal["anybody", "named", "domains"] = "anybody"
     channels: list[ChannelName] = Field(default=[])
     quota: QuotaDoc | None = None
     personal_engineer: bool = False

@@ -69,6 +69,7 @@ SENTENCES = (
     N_("It stays there."),
     N_("On {entry} plan {plan} is replaced by {other_plan}."),
     N_("Plan {plan} is for named contacts, and the sender is none, so the plan is {other_plan}."),
+    N_("Plan {plan} is for senders of the organisation's own domains, and this is none, so the plan is {other_plan}."),
     N_("Plan {plan} does not include {channel}, so the plan is {other_plan}."),
     N_("It is request {count} of {limit} that plan {plan} includes this month."),
     N_("Plan {plan} includes {limit} requests a month, and {count} were made."),

@@ -25,6 +25,10 @@ class Level(StrEnum):
     LOW = "low"
 
 
+UNASSIGNED = "unassigned"
+"""Flag of a ticket that no agent of its line could be given. It stands first among those of its priority."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """A new ticket. ``number`` comes from the store's sequence; ``requester`` is an identity's id; ``parent`` the

@@ -71,7 +71,8 @@ class Past:
 
 
 Sort = Literal["urgency", "newest", "oldest", "updated"]
-"""``urgency``: priority, then nearest due, then number. The order in which a line works."""
+"""``urgency``: priority, then what could be given to nobody, then nearest due, then number. The order in which a line
+works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

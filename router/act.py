@@ -45,14 +45,11 @@ from domain.people import Agent, Worker
 from domain.policy import Line, Policy
 from domain.ports import Ids
 from domain.status import MOVES, Status, may_move
-from domain.ticket import Priority, TicketState
+from domain.ticket import UNASSIGNED, Priority, TicketState
 from router.clockwork import events_of, moved, over, reclassified, reopened, settled, timers_of
 from router.guards import may_move_on, may_pass_on, route
 from router.steps.assign import Wanted, assign, automatic
 from router.steps.prioritise import raise_by
-
-UNASSIGNED = "unassigned"
-"""The flag of a ticket that no agent could be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

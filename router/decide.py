@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.decision import Decision, Step
+from domain.identity import Organization
 from domain.ids import format_number, parse_number
 from domain.message import RELEASED, Automatic, Message
 from domain.policy import CatalogEntry, Policy
 from domain.status import on_requester_reply
-from domain.ticket import KnownTicket, Priority
+from domain.ticket import UNASSIGNED, KnownTicket, Priority
 from router.compiled import rules_of
 from router.features import Features
 from router.known import Known, to_snapshot
@@ -126,6 +127,7 @@ def _classified(case: _Case) -> Verdict:
         channel=case.message.channel,
         organization=organization,
         used=case.known.used.get(organization.id, {}) if organization else {},
+        of_domain=_of_domain(case, organization),
         worked=case.known.worked.get(organization.id, {}) if organization else {},
         policy=policy,
     )
@@ -167,9 +169,14 @@ def _classified(case: _Case) -> Verdict:
             *entitled.flags,
             *(("vip",) if case.known.identity.vip else ()),
             *(("repeat",) if again else ()),
-            *(("unassigned",) if choice and choice.alarm else ()),
+            *((UNASSIGNED,) if choice and choice.alarm else ()),
         ),
     )
+
+
+def _of_domain(case: _Case, organization: Organization | None) -> bool:
+    owner = case.known.domain_organization
+    return organization is not None and owner is not None and owner.id == organization.id
 
 
 def _admitted(case: _Case, entry: CatalogEntry, plan: str) -> tuple[CatalogEntry, Step | None, tuple[str, ...]]:

@@ -12,8 +12,8 @@ from domain.facts import Fact, TicketAssigned
 from domain.people import Leaving
 from domain.policy import Policy
 from domain.status import RUNNING
-from domain.ticket import TicketState
-from router.act import UNASSIGNED, Setting, act
+from domain.ticket import UNASSIGNED, TicketState
+from router.act import Setting, act
 from router.steps.entitle import QUOTA_ASK
 
 WHY = {

@@ -168,6 +168,7 @@ async def _write(connection: AsyncConnection, changed: Changed, now: datetime) -
         "fields": after.fields,
         "checks": sorted(after.checks),
         "flags": after.flags,
+        "place": rows_of.place(after.flags),
         "status_at": after.status_at,
         "closed_at": after.closed_at,
         "updated_at": now,

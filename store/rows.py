@@ -1,6 +1,6 @@
 """Effects as rows of tables: plain dictionaries, nothing written. Called by store.save."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from domain.facts import Fact
 from domain.message import Message
 from domain.ports import Ids
 from domain.status import Status
-from domain.ticket import Ticket
+from domain.ticket import UNASSIGNED, Ticket
 from store import search
 
 _NO_DUE = 253_402_300_799
@@ -117,6 +117,11 @@ def due(clocks: Iterable[ClockRecord]) -> dict[str, Any]:
     }
 
 
+def place(flags: Collection[str]) -> int:
+    """Before the others of its priority, or among them."""
+    return 0 if UNASSIGNED in flags else 1
+
+
 def appended(rows: Rows, effect: Appended, now: datetime, ids: Ids) -> None:
     rows.touched.append(
         {"n": effect.number, "new_status": effect.status, "now": now, "a": len(effect.message.attachments)}
@@ -162,6 +167,7 @@ def _ticket_row(ticket: Ticket, message: Message, now: datetime) -> dict[str, An
         "closed_at": None,
         "status_at": now,
         **due(ticket.clocks),
+        "place": place(ticket.flags),
         "version": 1,
     }
 

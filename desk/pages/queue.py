@@ -13,6 +13,7 @@ from desk.render import render
 from desk.session import Me
 from domain.errors import Invalid
 from domain.status import OPEN
+from domain.ticket import UNASSIGNED
 from domain.views import Filter, LineCount, QueueRow, Sort
 
 PAGE = 50
@@ -101,7 +102,7 @@ def order_key(row: QueueRow, sort: Sort) -> str:
     """A text whose ascending order is the list's, so that the page can put a new row where it belongs."""
     due = row.due_at.isoformat() if row.due_at else "9999"
     return {
-        "urgency": f"{row.priority}|{due}|{row.number:018d}",
+        "urgency": f"{row.priority}|{int(UNASSIGNED not in row.flags)}|{due}|{row.number:018d}",
         "newest": f"{_reverse(row.created_at.timestamp())}|{10**18 - row.number:018d}",
         "oldest": f"{row.created_at.isoformat()}|{row.number:018d}",
         "updated": f"{_reverse(row.updated_at.timestamp())}|{10**18 - row.number:018d}",

@@ -70,9 +70,9 @@ class Quota:
 class Plan:
     """``goals[target][priority]``. ``calendar`` drives the customer's targets (the line's drives its stay).
 
-    ``contacts``: who may write under it: ``anybody`` of the organisation, or ``named`` contacts only. ``channels``:
-    those it includes (empty: all). ``personal_engineer``: its customers have one. ``paid_raise``: its customers may
-    raise a request's priority by so many steps, for money."""
+    ``contacts``: who may write under it: ``anybody`` of the organisation, ``named`` contacts only, or who writes from
+    one of its mail ``domains``. ``channels``: those it includes (empty: all). ``personal_engineer``: its customers have
+    one. ``paid_raise``: its customers may raise a request's priority by so many steps, for money."""
 
     key: str
     title: Text
@@ -81,7 +81,7 @@ class Plan:
     raises_priority: int = 0
     """Steps by which tickets of this plan are raised (1: P3 becomes P2)."""
     entitlements: tuple[Text, ...] = ()
-    contacts: Literal["anybody", "named"] = "anybody"
+    contacts: Literal["anybody", "named", "domains"] = "anybody"
     channels: frozenset[str] = frozenset()
     quota: Quota | None = None
     personal_engineer: bool = False

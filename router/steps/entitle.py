@@ -47,25 +47,34 @@ def entitle(
     organization: Organization | None,
     used: Mapping[str, int],
     worked: Mapping[str, int],
+    of_domain: bool,
     policy: Policy,
 ) -> Entitlement:
-    """``used``: requests of the organisation this month, by kind; ``worked``: minutes of work on them."""
+    """``used``: requests of the organisation this month, by kind; ``worked``: minutes of work on them. ``of_domain``:
+    the sender's mail domain is the organisation's own."""
     plan, sentences, flags = base.plan, [*base.sentences], [*base.flags]
     override = entry.plans.get(plan.key)
     if override is not None and override in policy.plans:
         plan = policy.plans[override]
         sentences.append(f"On {entry.path} plan {base.plan.key} is replaced by {plan.key}.")
     default = policy.plans[policy.default_plan]
-    if plan.contacts == "named" and organization is not None and not identity.contact and plan.key != default.key:
-        sentences.append(
-            f"Plan {plan.key} is for named contacts, and the sender is none, so the plan is {default.key}."
-        )
+    excluded = _not_a_contact(plan, identity, of_domain) if organization is not None and plan != default else None
+    if excluded is not None:
+        sentences.append(f"{excluded}, so the plan is {default.key}.")
         plan, flags = default, [*flags, NOT_A_CONTACT]
     elif plan.channels and channel not in plan.channels:
         sentences.append(f"Plan {plan.key} does not include {channel}, so the plan is {default.key}.")
         plan, flags = default, [*flags, CHANNEL_NOT_INCLUDED]
     given = Entitlement(plan=plan, sentences=tuple(sentences), flags=tuple(flags))
     return _within_quota(given, kind, (used, worked), policy)
+
+
+def _not_a_contact(plan: Plan, identity: Identity, of_domain: bool) -> str | None:
+    if plan.contacts == "named" and not identity.contact:
+        return f"Plan {plan.key} is for named contacts, and the sender is none"
+    if plan.contacts == "domains" and not of_domain:
+        return f"Plan {plan.key} is for senders of the organisation's own domains, and this is none"
+    return None
 
 
 def _within_quota(

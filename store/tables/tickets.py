@@ -11,12 +11,13 @@ from store.tables.base import Big, Table, instant, json, long_text
 
 class TicketRow(Table, table=True):
     """``number`` comes from a sequence. ``due_at`` is the nearest due time of its running clocks, ``due_sort`` the same
-    as epoch seconds with a far future for none: what queues are ordered by. ``version`` grows with every change."""
+    as epoch seconds with a far future for none: what queues are ordered by, after priority and ``place`` (0: nobody
+    could be given it; 1: any other). ``version`` grows with every change."""
 
     __tablename__ = "tickets"
     __table_args__ = (
-        Index("ix_tickets_queue", "line", "open", "priority", "due_sort", "number"),
-        Index("ix_tickets_all", "open", "priority", "due_sort", "number"),
+        Index("ix_tickets_queue", "line", "open", "priority", "place", "due_sort", "number"),
+        Index("ix_tickets_all", "open", "priority", "place", "due_sort", "number"),
         Index("ix_tickets_requester", "requester_id", "created_at"),
         Index("ix_tickets_updated", "updated_at", "number"),
         Index("ix_tickets_assignee", "assignee_id", "open", "line"),
@@ -55,6 +56,7 @@ class TicketRow(Table, table=True):
     due_at: datetime | None = instant(nullable=True)
     due_target: str | None = None
     due_sort: int = Field(sa_column=Column(Big, nullable=False))
+    place: int = 1
     version: int = 1
 
 

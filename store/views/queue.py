@@ -23,7 +23,7 @@ TOTAL_CAP = 1_000
 _agents = table(AgentRow)
 
 _ORDERS: Mapping[str, tuple[tuple[ColumnElement[Any], bool], ...]] = {
-    "urgency": ((tickets.c.priority, False), (tickets.c.due_sort, False), (tickets.c.number, False)),
+    "urgency": tuple((tickets.c[name], False) for name in ("priority", "place", "due_sort", "number")),
     "newest": ((tickets.c.number, True),),
     "oldest": ((tickets.c.number, False),),
     "updated": ((tickets.c.updated_at, True), (tickets.c.number, True)),

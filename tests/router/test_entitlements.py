@@ -120,6 +120,18 @@ def test_above_the_quota_the_plan_says_what_happens(over: dict[str, Any], plan: 
     assert "Plan premium includes 3 requests a month, and 3 were made." in because(above, "plan")
 
 
+def test_a_plan_for_the_organisations_own_domains_serves_nobody_elses() -> None:
+    policy = with_plan(contacts="domains")
+    elsewhere = decided(policy)
+    assert (elsewhere.plan, elsewhere.flags) == ("standard", ("not_a_contact",))
+    assert because(elsewhere, "plan").endswith(
+        "Plan premium is for senders of the organisation's own domains, and this is none, so the plan is standard."
+    )
+    assert decided(policy, known={"domain_organization": ROMASHKA}).plan == "premium"
+    stranger = replace(ROMASHKA, id="O2")
+    assert decided(policy, known={"domain_organization": stranger}).plan == "standard"
+
+
 def test_hours_of_work_are_counted_beside_requests() -> None:
     policy = with_plan(quota=Quota(requests=9, hours=2))
     within = decided(policy, known={"worked": {"O1": {"question": 60, "outage": 59}, "O2": {"question": 900}}})

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from domain.clocks import ClockRecord
+from domain.effects import Changed
 from domain.errors import Invalid
-from domain.ticket import Priority
+from domain.facts import TicketMarked
+from domain.ticket import UNASSIGNED, Priority
 from domain.views import Filter, LineCount, Scope
 from store import Database
 from store.views import queue
@@ -30,6 +32,19 @@ async def test_a_line_works_by_priority_then_nearest_due_then_number(database: D
     assert [row.number for row in page.items] == [3, 2, 4, 5, 1]
     assert page.items[0].due_at == NOON + timedelta(hours=2)
     assert page.items[3].due_at is None
+
+
+async def test_what_could_be_given_to_nobody_stands_first_of_its_priority(database: Database) -> None:
+    await open_tickets(database.store, [message()], priority=Priority.P2, clocks=due_in(1.0))
+    await open_tickets(database.store, [message()], priority=Priority.P2, clocks=due_in(9.0), flags=(UNASSIGNED,))
+    await open_tickets(database.store, [message()], priority=Priority.P1, clocks=due_in(20.0))
+    assert [row.number for row in (await database.views.queue(FIRST, Filter())).items] == [3, 2, 1]
+    async with database.store.begin() as uow:
+        found = (await uow.states([2]))[2]
+        given = replace(found, flags=())
+        fact = TicketMarked(ticket=2, at=NOON, by="router", line="first", flag="x")
+        await uow.change([Changed(before=found, after=given, facts=(fact,))], NOON)
+    assert [row.number for row in (await database.views.queue(FIRST, Filter())).items] == [3, 1, 2]
 
 
 @pytest.mark.parametrize("sort", ["urgency", "newest", "oldest", "updated"])

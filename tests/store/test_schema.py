@@ -1,13 +1,18 @@
 """The database's version."""
 
 import asyncio
+from datetime import datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from sqlalchemy import Column, Connection, MetaData, text
 
 from domain.errors import Permanent, Unavailable
+from domain.views import Filter, Scope
 from gateway.system import SystemClock, UlidIds
 from store import Database, schema
+from tests.make import NOON
 
 
 def _open(url: str) -> Database:
@@ -42,6 +47,47 @@ async def test_two_processes_may_upgrade_at_once(fresh_url: str) -> None:
     assert sorted(done, key=str) == sorted([(None, schema.head()), (schema.head(), schema.head())], key=str)
     await first.close()
     await second.close()
+
+
+def _first_version(connection: Connection) -> None:
+    """A ticket of the first version's, with its clock."""
+    command.upgrade(schema._config(connection), "0001")
+    tables = MetaData()
+    tables.reflect(connection)
+    moment = NOON if connection.dialect.name == "postgresql" else NOON.replace(tzinfo=None)
+    known = {
+        "identities": {"id": "I1", "channel": "email", "address": "a@x.example", "name": "Анна", "verified": True},
+        "tickets": {"number": 7, "requester_id": "I1", "status": "in_progress", "priority": "p2", "line": "first"}
+        | {"impact": "high", "urgency": "low"},
+        "clocks": {"id": "C1", "number": 7, "target": "resolution", "state": "running"},
+        "clock_segments": {"clock_id": "C1", "position": 0, "kind": "running"},
+    }
+    for name, values in known.items():
+        row = {column.name: _any(column, moment) for column in tables.tables[name].columns if not column.nullable}
+        connection.execute(tables.tables[name].insert().values({**row, **values}))
+
+
+def _any(column: Column[Any], moment: datetime) -> Any:
+    """A value of the column's sort."""
+    if column.name in ("fields", "flags"):
+        return {"fields": "{}", "flags": "[]"}[column.name]
+    kind = column.type.python_type
+    return {bool: True, int: 1, datetime: moment}.get(kind, "x")
+
+
+async def test_a_database_of_the_first_version_is_brought_up_with_all_that_is_in_it(fresh_url: str) -> None:
+    database = _open(fresh_url)
+    async with database.engines.write.begin() as connection:
+        await connection.run_sync(_first_version)
+    assert await database.upgrade() == ("0001", schema.head())
+    async with database.store.begin() as uow:
+        ticket = (await uow.states([7]))[7]
+    assert (ticket.line, ticket.priority, ticket.parent, ticket.checks) == ("first", "p2", None, frozenset())
+    (clock,) = ticket.clocks
+    assert (clock.id, clock.warn, clock.fired) == ("C1", (), ())
+    page = await database.views.queue(Scope(reader="t", lines=None), Filter())
+    assert [row.number for row in page.items] == [7]
+    await database.close()
 
 
 async def test_a_database_that_cannot_be_reached_is_unavailable() -> None:
