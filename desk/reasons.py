@@ -156,16 +156,36 @@ def because(policy: Policy, sentences: str) -> tuple[str, str]:
 
 
 def tried(why: str) -> tuple[str, str]:
-    """The same for a rule's clauses: joined by ``and``, or by semicolons."""
+    """The same for a rule's clauses: joined by ``and``, or by semicolons; and for what it came too late to set."""
     language = speaking.get()
     if language == "en":
         return why, "en"
+    met, _but, late = why.partition("; but ")
+    if late:
+        clauses = [_late(each) for each in late.split(" and ")]
+        said, spoken = tried(met)
+        return (
+            (why, "en") if spoken == "en" or not all(clauses) else (f"{said}; {'; '.join(map(str, clauses))}", spoken)
+        )
     both = _("and")
     for joint, glue in (("\0", ""), ("; ", "; "), (" and ", f" {both} ")):
         parts = [_clause(part) for part in why.split(joint)]
         if all(parts):
             return glue.join(part for part in parts if part), language
     return why, "en"
+
+
+_LATE = re.compile(r"(\w+) was set by (?:rule (\S+)|the requester)")
+
+
+def _late(clause: str) -> str | None:
+    found = _LATE.fullmatch(clause)
+    if found is None:
+        return None
+    what = words.word(words.STEP, found[1]).lower()
+    if found[2] is None:
+        return _("but {what} was chosen by the requester").format(what=what)
+    return _("but {what} was set by rule {rule}").format(what=what, rule=found[2])
 
 
 _KEY = r"[\w./-]+?"

@@ -265,6 +265,14 @@ def test_a_reason_that_is_not_known_stays_whole_in_english() -> None:
             "тема не содержит «a»; домен отправителя внутри «b.org»",
         ),
         ("fields.version is «4»", "«version»: «4»"),
+        (
+            "text has the words «касса»; but catalog was set by rule cash and kind was set by the requester",
+            "текст с темой содержит слова «касса»; но поле «услуга» задало правило cash; но поле «вид» выбрал заявитель",
+        ),
+        ("could have it", "может взять"),
+        ("has 8 of 30 in hand", "в работе 8 из 30"),
+        ("is not on shift (calendar moscow)", "не на смене (календарь moscow)"),
+        ("has skill cash at 1, and 2 is needed", "навык cash: 1, нужен 2"),
     ],
 )
 def test_tried_rules_are_said_in_the_readers_language(english: str, russian: str) -> None:
