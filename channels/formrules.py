@@ -24,9 +24,12 @@ _MAC = 26
 
 
 def offered(policy: Policy, form: FormPolicy) -> list[CatalogEntry]:
-    """The services of the form's list, in the catalog's order; all that are meant for forms if it names none."""
-    wanted = [entry for entry in policy.catalog.values() if entry.form]
-    return [entry for entry in wanted if entry.path in form.catalogs] if form.catalogs else wanted
+    """The services of the form's list, in the catalog's order. A form that names none offers all that are meant for
+    forms and for everybody: it does not know who its reader is. None offers what is retired."""
+    wanted = [entry for entry in policy.catalog.values() if entry.form and not entry.retired]
+    if form.catalogs:
+        return [entry for entry in wanted if entry.path in form.catalogs]
+    return [entry for entry in wanted if not entry.audiences]
 
 
 def check(submitted: Submitted, form: FormPolicy, policy: Policy) -> list[Mistake]:

@@ -14,6 +14,7 @@ from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.form import Limits
+from channels.formrules import offered
 from channels.support import SlidingWindow, safe_name, sniff
 from domain.message import StoredFile
 from domain.views import Receipt
@@ -444,3 +445,17 @@ def test_names_and_types() -> None:
     assert sniff(PNG) == "image/png"
     assert sniff("Просто текст".encode()) == "text/plain"
     assert sniff(b"\x00\x01\x02\x03" * 4) == "application/octet-stream"
+
+
+def test_a_form_offers_what_is_for_everybody_and_what_it_names_but_nothing_retired() -> None:
+    policy = World().policy.current
+    catalog = dict(policy.catalog)
+    catalog["internal/access"] = replace(catalog["internal/access"], audiences=("staff",))
+    catalog["billing/refunds"] = replace(catalog["billing/refunds"], retired=True)
+    changed = replace(policy, catalog=MappingProxyType(catalog))
+    form = policy.forms["default"]
+    paths = [entry.path for entry in offered(changed, form)]
+    assert {"billing", "field/sync"} <= set(paths)
+    assert not {"internal/access", "billing/refunds", "monitoring"} & set(paths)
+    named = replace(form, catalogs=("internal/access", "billing/refunds"))
+    assert [entry.path for entry in offered(changed, named)] == ["internal/access"]
