@@ -205,6 +205,7 @@ class TicketView:
     history: tuple[HistoryEntry, ...]
     version: int = 1
     links: tuple[LinkView, ...] = ()
+    checks: tuple[str, ...] = ()
     suggestions: tuple[int, ...] = ()
     """Tickets that the subject names by number: shown, never joined by itself."""
 

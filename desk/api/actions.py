@@ -10,7 +10,19 @@ from aiohttp import web
 from desk.api import models, requests
 from desk.api.handlers import Call, reply, seen
 from desk.api.problems import Refused as Problem
-from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, LogWork, Return, SetStatus
+from domain.commands import (
+    Actor,
+    AddNote,
+    Assign,
+    Classify,
+    Command,
+    Escalate,
+    LinkTo,
+    LogWork,
+    Return,
+    SetStatus,
+    Tick,
+)
 from domain.errors import Invalid, NotFound, Refused
 from domain.ids import parse_number
 from domain.message import StoredFile
@@ -84,6 +96,12 @@ async def classify(call: Call) -> web.Response:
         fields=given.fields,
         reason=given.reason,
     )
+    return await _act(call, command, given.version)
+
+
+async def checks(call: Call) -> web.Response:
+    given = await body_of(call.request, requests.Checks)
+    command = Tick(done=frozenset(given.done), undone=frozenset(given.undone))
     return await _act(call, command, given.version)
 
 

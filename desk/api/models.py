@@ -149,7 +149,8 @@ class History(Struct, frozen=True):
 
 
 class Ticket(Struct, frozen=True):
-    """A ticket whole. ``segments`` and ``tried`` come with ``?explain=1``. ``version`` grows with every change."""
+    """A ticket whole. ``segments`` and ``tried`` come with ``?explain=1``. ``version`` grows with every change.
+    ``checks``: keys of the checklists' items that are done."""
 
     number: str
     subject: str
@@ -173,6 +174,7 @@ class Ticket(Struct, frozen=True):
     clocks: tuple[Clock, ...]
     decision: Decision | None
     links: tuple[LinkTo, ...]
+    checks: tuple[str, ...]
     history: tuple[History, ...]
 
 

@@ -104,6 +104,14 @@ class NewTicket(Request, frozen=True):
     idempotency_key: Annotated[str, Meta(max_length=100)] = ""
 
 
+class Checks(Request, frozen=True):
+    """Items of the checklists of the ticket's kind, by key."""
+
+    done: Annotated[tuple[Key, ...], Meta(max_length=100)] = ()
+    undone: Annotated[tuple[Key, ...], Meta(max_length=100)] = ()
+    version: Version = None
+
+
 class Work(Request, frozen=True):
     """Time worked on the ticket, in minutes; negative minutes take back what was logged by mistake."""
 

@@ -111,6 +111,9 @@ ROUTES = (
         actions.classify,
         requests.Classification,
     ),
+    _action(
+        "tickChecks", "checks", "Ticks items of the kind's checklists, or unticks them", actions.checks, requests.Checks
+    ),
     _action("logWork", "work", "Logs time worked on a ticket", actions.work, requests.Work, 201),
     ApiRoute(
         method="POST",

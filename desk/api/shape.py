@@ -75,6 +75,7 @@ def ticket(found: TicketView, explained: Decision | None, *, explain: bool) -> m
             )
             for each in found.links
         ),
+        checks=found.checks,
         history=tuple(
             models.History(at=entry.at, fact=entry.fact, by=entry.by, detail=dict(entry.detail))
             for entry in found.history

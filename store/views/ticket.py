@@ -63,6 +63,7 @@ async def ticket(connection: AsyncConnection, scope: Scope, number: int) -> Tick
         policy_revision=row.policy_revision,
         version=row.version,
         links=await _links(connection, scope, number),
+        checks=tuple(row.checks),
         created_at=row.created_at,
         updated_at=row.updated_at,
         language=row.language,

@@ -128,6 +128,7 @@ async def test_a_ticket_is_the_contracts_document(anonymous: Desk) -> None:
             ],
         },
         "links": [],
+        "checks": [],
         "history": [
             {
                 "at": "2026-11-23T07:56:00Z",

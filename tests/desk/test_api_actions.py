@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from domain.commands import Actor, AddNote, Assign, Classify, Command, Escalate, LinkTo, LogWork, Return, SetStatus
+from domain.commands import (
+    Actor,
+    AddNote,
+    Assign,
+    Classify,
+    Command,
+    Escalate,
+    LinkTo,
+    LogWork,
+    Return,
+    SetStatus,
+    Tick,
+)
 from domain.errors import Conflict, Invalid, Refused
 from domain.ids import BlobKey
 from domain.message import StoredFile
@@ -48,6 +60,12 @@ async def post(client: Desk, path: str, body: Any, status: int, headers: dict[st
             "classify",
             {"catalog": "billing", "kind": "outage", "impact": "high", "urgency": "low", "priority": "p1"},
             Classify(catalog="billing", kind="outage", impact=Level.HIGH, urgency=Level.LOW, priority=Priority.P1),
+            200,
+        ),
+        (
+            "checks",
+            {"done": ["cause"], "undone": ["log"]},
+            Tick(done=frozenset({"cause"}), undone=frozenset({"log"})),
             200,
         ),
         ("work", {"minutes": 25, "text": "звонок"}, LogWork(minutes=25, text="звонок"), 201),

@@ -267,7 +267,8 @@ def test_a_reason_that_is_not_known_stays_whole_in_english() -> None:
         ("fields.version is «4»", "«version»: «4»"),
         (
             "text has the words «касса»; but catalog was set by rule cash and kind was set by the requester",
-            "текст с темой содержит слова «касса»; но поле «услуга» задало правило cash; но поле «вид» выбрал заявитель",
+            "текст с темой содержит слова «касса»; но поле «услуга» задало правило cash; "
+            "но поле «вид» выбрал заявитель",
         ),
         ("could have it", "может взять"),
         ("has 8 of 30 in hand", "в работе 8 из 30"),
