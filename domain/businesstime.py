@@ -98,11 +98,13 @@ class Calendar:
 
     def next_open(self, at: datetime) -> datetime:
         """``at`` itself while open, else the next opening. Raises ``NeverOpen`` if there is none."""
+        if self.is_open(at):
+            return at
         ticks = _ticks(at)
         for table in _years_from(self, at):
             found = table.open_from(ticks)
             if found is not None:
-                return at if found == ticks else _instant(found)
+                return _instant(found)
         raise NeverOpen(f"calendar {self.key} never opens after {at.isoformat()}")
 
     def is_open(self, at: datetime) -> bool:

@@ -19,18 +19,19 @@ class ReadyRule:
 
 
 class ReadyRules:
-    """All rules in order, and an index of them by the stems that they need."""
+    """All rules in order, and an index of them by the words that they need."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._ready = tuple(ReadyRule(rule, compiled(rule.when)) for rule in rules)
         self._always: list[int] = []
-        self._by_stem: dict[str, list[int]] = {}
+        self._by_stem: dict[str, list[tuple[frozenset[str], int]]] = {}
+        """A phrase's longest stem, which few texts have by chance -> the phrase's stems, and the rule."""
         for number, ready in enumerate(self._ready):
-            stems = needs(ready.test)
-            if stems is None:
+            needed = needs(ready.test)
+            if needed is None:
                 self._always.append(number)
-            for stem in stems or ():
-                self._by_stem.setdefault(stem, []).append(number)
+            for phrase in needed or ():
+                self._by_stem.setdefault(max(sorted(phrase), key=len), []).append((phrase, number))
         self._stems = frozenset(self._by_stem)
 
     def __iter__(self) -> Iterator[ReadyRule]:
@@ -40,7 +41,9 @@ class ReadyRules:
         """Those that a text with these stems may meet, in order. None of the others is met."""
         numbers = set(self._always)
         for stem in self._stems & stems:
-            numbers.update(self._by_stem[stem])
+            for phrase, number in self._by_stem[stem]:
+                if phrase <= stems:
+                    numbers.add(number)
         return [self._ready[number] for number in sorted(numbers)]
 
 

@@ -76,17 +76,14 @@ class Neither:
 @dataclass(frozen=True, slots=True)
 class HasWords:
     field: str
-    phrases: tuple[tuple[str, str, str], ...]
-    """(anchor, run, the policy's own words): the phrase's longest stem, and its stems as they stand in a text."""
-    anchors: frozenset[str]
-    """Where none of them is in the text, no phrase is. Long stems are rare: few texts get past this."""
+    phrases: tuple[tuple[frozenset[str], str, str], ...]
+    """(stems, run, the policy's own words): what must be in a text, and how it must stand there; a single word may
+    stand anywhere."""
 
     def found(self, features: Features) -> Any:
         words = features.words(self.field)
-        if words.known.isdisjoint(self.anchors):
-            return None
-        for anchor, run, raw in self.phrases:
-            if anchor in words.known and run in words.run:
+        for stems_, run, raw in self.phrases:
+            if stems_ <= words.known and run in words.run:
                 return raw
         return None
 
@@ -142,8 +139,7 @@ def compiled(condition: Condition) -> Test:
     field = condition.field or ""
     if condition.op == "words":
         cut = ((stems(str(raw)), str(raw)) for raw in condition.values)
-        phrases = tuple((max(phrase, key=len), f" {' '.join(phrase)} ", raw) for phrase, raw in cut if phrase)
-        return HasWords(field, phrases, frozenset(anchor for anchor, _, _ in phrases))
+        return HasWords(field, tuple((frozenset(each), _run(each), raw) for each, raw in cut if each))
     if condition.op == "present":
         return Present(field, bool(condition.values[0]))
     if condition.op not in _LEAVES:
@@ -152,11 +148,19 @@ def compiled(condition: Condition) -> Test:
     return Leaf(field, tuple(map(folded, condition.values)), meets, says)
 
 
-def needs(test: Test) -> frozenset[str] | None:
-    """Stems of which subject or body has at least one wherever the test is met; None where it may be met without."""
+def _run(phrase: tuple[str, ...]) -> str:
+    return f" {' '.join(phrase)} " if len(phrase) > 1 else ""
+
+
+Needs = frozenset[frozenset[str]]
+
+
+def needs(test: Test) -> Needs | None:
+    """Sets of stems, one of which is wholly in subject and body wherever the test is met; None where it may be met
+    without."""
     match test:
         case HasWords():
-            return test.anchors
+            return frozenset(stems_ for stems_, _, _ in test.phrases)
         case All():
             asked = [each for each in map(needs, test.children) if each is not None]
             return min(asked, key=len, default=None)

@@ -160,7 +160,7 @@ def _classified(case: _Case) -> Verdict:
         clocks=clocks,
         assignee=choice.agent if choice else None,
         parent=case.known.parent.number if case.known.parent else None,
-        considered=choice.considered if choice else (),
+        choice=choice,
         alarm=choice is not None and choice.alarm,
         flags=(
             *case.flags,

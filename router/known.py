@@ -50,10 +50,12 @@ class Known:
 
 def to_snapshot(known: Known, line: str | None = None) -> dict[str, Any]:
     """JSON values; what is empty is left out. Of the agents, those of the ticket's line."""
+    own = _organization_out(known.organization)
+    same = known.domain_organization is known.organization
     parts: dict[str, Any] = {
         "identity": _identity_out(known.identity),
-        "organization": _organization_out(known.organization),
-        "domain_organization": _organization_out(known.domain_organization),
+        "organization": own,
+        "domain_organization": own if same else _organization_out(known.domain_organization),
         "tokens": [_ticket_out(ticket) for ticket in known.tokens],
         "lost_tokens": list(known.lost_tokens),
         "forged": known.forged,

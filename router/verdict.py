@@ -8,6 +8,7 @@ from domain.decision import Decision, Tried
 from domain.message import Bounce
 from domain.status import Status
 from domain.ticket import Level, Priority
+from router.steps.assign import Choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +43,18 @@ class Open:
     language: str | None
     clocks: tuple[ClockStart, ...]
     assignee: str | None = None
-    considered: tuple[Tried, ...] = ()
-    """The agents, by id, whom the line's way of sharing out looked at. Explained on demand, never stored."""
+    choice: Choice | None = None
+    """How the line's way of sharing out went, where it was asked. Explained on demand, never stored."""
     parent: int | None = None
     """The ticket that asks for it."""
     alarm: bool = False
     """None of them could have it."""
     flags: tuple[str, ...] = ()
+
+    @property
+    def considered(self) -> tuple[Tried, ...]:
+        """The agents, by id, who were looked at."""
+        return self.choice.considered if self.choice else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

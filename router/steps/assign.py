@@ -34,12 +34,16 @@ class Wanted:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """``agent`` None: nobody, or nobody yet. ``alarm``: the line shares its tickets out and nobody could have this one.
-    ``considered``: an agent's id, whether they could, and why (not)."""
+    ``faults``: who was looked at, by id, and why they could not have it, or None."""
 
     agent: str | None
     because: str
-    considered: tuple[Tried, ...] = ()
+    faults: tuple[tuple[str, str | None], ...] = ()
     alarm: bool = False
+
+    @property
+    def considered(self) -> tuple[Tried, ...]:
+        return tuple(Tried(rule=who, matched=fault is None, why=fault or "could have it") for who, fault in self.faults)
 
     @property
     def step(self) -> Step:
@@ -57,18 +61,14 @@ def assign(wanted: Wanted, workers: Sequence[Worker], policy: Policy, now: datet
         return Choice(agent=None, because=f"Agents of line {wanted.line} take tickets themselves.")
     here = [worker for worker in workers if wanted.line in worker.lines]
     bar = _Bar(wanted, line, policy, now)
-    faults = [bar.fault(worker) for worker in here]
-    considered = tuple(
-        Tried(rule=worker.id, matched=fault is None, why=fault or "could have it")
-        for worker, fault in zip(here, faults, strict=True)
-    )
-    eligible = [worker for worker, fault in zip(here, faults, strict=True) if fault is None]
+    faults = tuple([(worker.id, bar.fault(worker)) for worker in here])
+    eligible = [worker for worker, (_, fault) in zip(here, faults, strict=True) if fault is None]
     if not eligible:
         because = f"None of the {len(here)} agents of line {line.key} could have it now."
-        return Choice(agent=None, because=because, considered=considered, alarm=True)
+        return Choice(agent=None, because=because, faults=faults, alarm=True)
     chosen, why = _chosen(eligible, wanted, line, bar.loads)
     because = f"{why} {len(eligible)} of {len(here)} agents of line {line.key} could have it."
-    return Choice(agent=chosen.id, because=because, considered=considered)
+    return Choice(agent=chosen.id, because=because, faults=faults)
 
 
 class _Bar:

@@ -3,6 +3,7 @@
 The plan's calendar drives the customer's targets, the line's calendar the stay on it.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
@@ -15,6 +16,12 @@ from router.verdict import ClockStart
 
 TARGETS: tuple[Target, ...] = ("first_response", "resolution")
 """Promised to the requester, and started with the ticket."""
+_SAID: Mapping[Target, str] = {
+    "first_response": "first response",
+    "resolution": "resolution",
+    "line_stay": "line stay",
+}
+"""What starts with a ticket, in words."""
 
 
 def start_clocks(
@@ -23,9 +30,8 @@ def start_clocks(
     clocks: list[ClockStart] = []
     outcomes: list[str] = []
     sentences: list[str] = []
-    for target in (*TARGETS, "line_stay"):
+    for target, name in _SAID.items():
         goal = goal_of(policy, target, plan=plan.key, priority=priority, kind=kind, line=line)
-        name = target.replace("_", " ")
         if goal.seconds is None:
             if target in TARGETS:
                 outcomes.append(f"{name}: none")

@@ -51,14 +51,17 @@ def _raises(
     features: Features, policy: Policy, plan: Plan, vip: bool, repeated: Earlier | None
 ) -> Sequence[tuple[int, str]]:
     adjust = policy.adjustments
-    found = [(plan.raises_priority, f"Plan {plan.key} raises it to {{priority}}.")]
+    found = []
+    if plan.raises_priority:
+        found.append((plan.raises_priority, f"Plan {plan.key} raises it to {{priority}}."))
     if vip:
         found.append((adjust.vip, "The requester is a VIP, which raises it to {priority}."))
     if repeated is not None:
         number = format_number(repeated.number)
         found.append((adjust.repeat, f"The same was asked in {number} lately, which raises it to {{priority}}."))
-    paid = min(_paid(features, policy), plan.paid_raise)
-    found.append((paid, f"The requester pays for a raise, which plan {plan.key} includes: {{priority}}."))
+    if plan.paid_raise:
+        paid = min(_paid(features, policy), plan.paid_raise)
+        found.append((paid, f"The requester pays for a raise, which plan {plan.key} includes: {{priority}}."))
     return found
 
 
@@ -89,7 +92,7 @@ def _level(
     hit = hits.get(name)
     if hit is not None:
         return Level(hit.value), f"{name.capitalize()} is {hit.value}. {hit.sentence(features)}"
-    for field in policy.adjustments.fields:
+    for field in policy.adjustments.fields if features.message.fields else ():
         table = field.impact if name == "impact" else field.urgency
         said = table.get(str(features.message.fields.get(field.name, "")).strip().lower())
         if said is not None:
