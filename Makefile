@@ -59,6 +59,8 @@ corpus: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m bench.intake --write
+	$(BIN)/python -m bench.router --write
+	$(BIN)/python -m bench.timers --write
 
 # Locks carry hashes and name no host. uv resolves; it is installed beside, never into, the environment.
 lock:

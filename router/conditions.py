@@ -82,8 +82,8 @@ class HasWords:
 
     def found(self, features: Features) -> Any:
         words = features.words(self.field)
-        for stems_, run, raw in self.phrases:
-            if stems_ <= words.known and run in words.run:
+        for needed, run, raw in self.phrases:
+            if needed <= words.known and run in words.run:
                 return raw
         return None
 
@@ -160,7 +160,7 @@ def needs(test: Test) -> Needs | None:
     without."""
     match test:
         case HasWords():
-            return frozenset(stems_ for stems_, _, _ in test.phrases)
+            return frozenset(needed for needed, _, _ in test.phrases)
         case All():
             asked = [each for each in map(needs, test.children) if each is not None]
             return min(asked, key=len, default=None)

@@ -78,7 +78,7 @@ class _Bar:
         self._wanted, self._line, self._policy, self._now = wanted, line, policy, now
         kind = policy.kinds.get(wanted.kind)
         self._skills = sorted(kind.skills.items()) if kind else []
-        self._weights = cast("Mapping[str, int]", line.assignment.weights)  # a priority is its own text
+        self._weights = cast("dict[str, int]", dict(line.assignment.weights))  # a priority is its own text
         self._open: dict[str, bool] = {}
         self.loads: dict[str, int] = {}
         """Agent -> the weight in hand, of whom everything else fits."""
