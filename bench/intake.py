@@ -45,6 +45,22 @@ class Run:
     assigned: Sequence[float]
 
 
+_AGENTS = 6
+_LINES = ("first", "second", "third")
+
+
+def _staff(folder: Path) -> None:
+    """Agents who can have all of it: a department that is short of them alarms about every ticket, and that is more
+    work."""
+    for number in range(_AGENTS):
+        email = f"agent{number}@example.org"
+        lines = [word for line in _LINES for word in ("--line", line)]
+        here = ("--data", str(folder))
+        words = ["agent", "add", email, "--name", f"Agent {number}", *lines, *here]
+        subprocess.run([_PRIYOM, *words], check=True, capture_output=True)
+        subprocess.run([_PRIYOM, "agent", "set", email, "--capacity", "10000", *here], check=True, capture_output=True)
+
+
 @contextmanager
 def instance(folder: Path) -> Iterator[dict[str, str]]:
     environment = {**os.environ, "PRIYOM_LOG_LEVEL": "warning", "PRIYOM_SMTP_RATE_PER_PEER": "10000000"}
@@ -57,6 +73,7 @@ def instance(folder: Path) -> Iterator[dict[str, str]]:
         else:
             raise SystemExit("the instance did not start")
         try:
+            _staff(folder)
             yield json.loads((folder / "endpoints.json").read_text())
         finally:
             process.send_signal(signal.SIGTERM)

@@ -75,6 +75,7 @@ class Timekeeper:
                         changes.append(changed)
                 except Exception as fault:  # one ticket's fault must not stop the clocks of all others
                     failed[each.number] = fault
+            changes = as_one(changes)
             await uow.change(changes, now)
             await settle_parents(uow, changes, setting)
             await uow.done([each.id for each in fired])
@@ -150,6 +151,26 @@ class Timekeeper:
         """When the next timer is due."""
         async with self._store.begin() as uow:
             return await uow.next_timer()
+
+
+def as_one(changes: Sequence[Changed]) -> list[Changed]:
+    """One change a ticket, so that it is written once however many reactions it had: the facts of all in their order,
+    the timers of the last that set any."""
+    found: dict[int, Changed] = {}
+    for each in changes:
+        assert each.note is None and each.link is None and each.work is None, "nothing that follows has these"
+        number = each.after.number
+        first = found.get(number)
+        if first is not None:
+            each = replace(  # noqa: PLW2901
+                each,
+                before=first.before,
+                facts=(*first.facts, *each.facts),
+                timers=first.timers if each.timers is None else each.timers,
+                events=(*first.events, *each.events),
+            )
+        found[number] = each
+    return list(found.values())
 
 
 def follow(ticket: TicketState, firing: Firing, setting: Setting) -> Iterator[Changed]:
