@@ -158,18 +158,20 @@ def as_one(changes: Sequence[Changed]) -> list[Changed]:
     the timers of the last that set any."""
     found: dict[int, Changed] = {}
     for each in changes:
-        assert each.note is None and each.link is None and each.work is None, "nothing that follows has these"
+        assert (each.note, each.link, each.work) == (None, None, None), "nothing that follows has these"
         number = each.after.number
         first = found.get(number)
-        if first is not None:
-            each = replace(  # noqa: PLW2901
-                each,
-                before=first.before,
+        found[number] = (
+            each
+            if first is None
+            else replace(
+                first,
+                after=each.after,
                 facts=(*first.facts, *each.facts),
                 timers=first.timers if each.timers is None else each.timers,
                 events=(*first.events, *each.events),
             )
-        found[number] = each
+        )
     return list(found.values())
 
 
