@@ -14,7 +14,7 @@ from domain.businesstime import Calendar, Span
 
 MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
-_BEFORE, _AFTER = 3, 5
+_BEFORE, _AFTER = 3, 6
 """Days that are walked before and after an instant."""
 _SEEN_BEFORE = timedelta(hours=4)
 """How long the watch is looked at before it is needed, to have seen any turn of the clock."""
