@@ -56,9 +56,13 @@ def _staff(folder: Path) -> None:
         email = f"agent{number}@example.org"
         lines = [word for line in _LINES for word in ("--line", line)]
         here = ("--data", str(folder))
-        words = ["agent", "add", email, "--name", f"Agent {number}", *lines, *here]
-        subprocess.run([_PRIYOM, *words], check=True, capture_output=True)
-        subprocess.run([_PRIYOM, "agent", "set", email, "--capacity", "10000", *here], check=True, capture_output=True)
+        for words in (
+            ("agent", "add", email, "--name", f"Agent {number}", *lines, *here),
+            ("agent", "set", email, "--capacity", "10000", *here),
+        ):
+            done = subprocess.run([_PRIYOM, *words], capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise SystemExit(f"{' '.join(words)}: {done.stderr}")
 
 
 @contextmanager
