@@ -89,8 +89,7 @@ async def simulate(
 
     Raises ``PolicyInvalid`` where either does not compile."""
     running, candidate = (compile_policy(documents, number) for number, documents in enumerate(policies))
-    async with database.store.begin() as uow:
-        workers = await uow.workers(automatic(running) | automatic(candidate))
+    workers = await database.views.workers(automatic(running) | automatic(candidate))
     names = {worker.id: worker.name for worker in workers}
     staffing = Staffing(running, workers), Staffing(candidate, workers)
     report = Report(zone=running.calendars[running.plans[running.default_plan].calendar].zone)

@@ -179,7 +179,7 @@ def follow(ticket: TicketState, firing: Firing, setting: Setting) -> Iterator[Ch
     """What a firing does to its ticket, as it stands now: nothing where it does not concern it any more."""
     if firing.timer.what == "close":
         if ticket.status is Status.FEEDBACK:
-            yield act(ticket, SetStatus(status=Status.CLOSED, reason="nobody objected"), setting)
+            yield act(ticket, SetStatus(status=Status.CLOSED, reason="nobody objected", by_process=True), setting)
         return
     if firing.timer.what in EVENTS:
         yield from _event(ticket, firing.timer.what, setting)

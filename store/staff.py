@@ -21,9 +21,15 @@ _WAITING = (Status.CLASSIFICATION.value, Status.IN_PROGRESS.value)
 
 async def workers(connection: AsyncConnection, lines: Collection[str]) -> Sequence[Worker]:
     """See ``domain.ports.UnitOfWork.workers``."""
+    if lines:
+        await _lock(connection, lines)
+    return await seen_workers(connection, lines)
+
+
+async def seen_workers(connection: AsyncConnection, lines: Collection[str]) -> Sequence[Worker]:
+    """The same for who only looks: nothing is locked."""
     if not lines:
         return ()
-    await _lock(connection, lines)
     on_lines = select(lines_.c.agent_id).where(lines_.c.line.in_(lines))
     query = select(agents).where(agents.c.id.in_(on_lines), agents.c.active).order_by(agents.c.id)
     rows = list(await connection.execute(query))

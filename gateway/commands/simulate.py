@@ -18,7 +18,7 @@ from domain.ids import format_number
 from gateway.commands.common import FAILED, AsJson, DataDir, database_of, is_terminal, load, perform, say, say_json
 from gateway.simulating import Mismatch, Progress, Report, simulate, verify
 from gateway.system import SystemClock
-from router.simulate import Changed
+from router.simulate import ASSIGNEE, FIELDS, Changed
 
 EXCEEDED = 3
 """Exit code: more would change than was allowed."""
@@ -186,7 +186,7 @@ def _show(report: Report, most: int) -> None:
         _table([f"hour ({report.zone})", *lines], hours)
 
 
-_COLUMNS = ("line", "group", "catalog", "kind", "priority", "plan", "first_response", "resolution", "assignee (model)")
+_COLUMNS = (*FIELDS, ASSIGNEE)
 
 
 def _row(change: Changed, names: Sequence[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """``domain.ports.Views``: each call is one short reading transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.decision import Decision
 from domain.ids import BlobKey
 from domain.message import Message
+from domain.people import Worker
 from domain.views import (
     AttachmentView,
     Filter,
@@ -23,6 +24,7 @@ from domain.views import (
     Sort,
     TicketView,
 )
+from store import staff
 from store.engine import Engines, faults
 from store.views import books, past, queue, ticket
 
@@ -59,6 +61,11 @@ class SqlViews:
         """What explaining a ticket starts from: its first message and the decision. Raises ``NotFound``."""
         async with self._reading() as connection:
             return await ticket.opening_message(connection, scope, number)
+
+    async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
+        """The active agents of these lines with what they have in hand."""
+        async with self._reading() as connection:
+            return await staff.seen_workers(connection, lines)
 
     async def past_keys(self, since: datetime, until: datetime | None = None) -> Sequence[str]:
         """Keys of the decisions made since, in the order in which they were made."""
