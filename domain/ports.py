@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from domain.accounts import AccountState
 from domain.commands import Actor, Command
 from domain.effects import Changed, Effect, Firing, Settled
 from domain.identity import Identity, Organization
@@ -327,6 +328,23 @@ class Reservations(Protocol):
         before. Raises ``Conflict`` where another body holds the key, and ``Unavailable`` while the bus is away (the
         store's own key decides afterwards). ``key`` is lower-case hex."""
         ...
+
+
+class Bookmarks(Protocol):
+    """How far a receiver has read its account, durable once ``set_bookmark`` has returned. ``adapter`` is the section
+    of the settings, ``place`` what of the account (a folder, ``updates``). Raises ``Unavailable``."""
+
+    async def bookmark(self, adapter: str, account: str, place: str) -> Mapping[str, Any] | None: ...
+    async def set_bookmark(
+        self, adapter: str, account: str, place: str, value: Mapping[str, Any], now: datetime
+    ) -> None: ...
+
+
+class AccountBook(Protocol):
+    """How each account of a channel fares, for people and metrics. The last word told is kept."""
+
+    async def tell(self, state: AccountState) -> None: ...
+    async def states(self) -> Sequence[AccountState]: ...
 
 
 class Uploads(Protocol):

@@ -23,7 +23,9 @@ _SECRETS = ("secret", "nats_url", "database_url")
 class Settings(BaseSettings):
     """What an operator may set. Sizes are bytes, times seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="PRIYOM_", toml_file="priyom.toml", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PRIYOM_", env_nested_delimiter="__", toml_file="priyom.toml", extra="forbid", frozen=True
+    )
 
     data_dir: Path = Field(Path("data"), description="folder of an embedded instance: database, bus, blobs, spool")
     database_url: SecretStr | None = Field(None, description="postgresql://... or sqlite:///...; default: in data_dir")
@@ -48,6 +50,9 @@ class Settings(BaseSettings):
     smtp_connections_per_peer: int = Field(50, ge=1, description="most of them from one address")
     smtp_rate_per_peer: int = Field(6000, ge=1, description="most mails a minute from one address")
     smtp_timeout: float = Field(300, gt=0, description="a silent SMTP connection is closed after this")
+    channels: dict[str, dict[str, dict[str, Any]]] = Field(
+        {}, description="accounts of channels: PRIYOM_CHANNELS__<ADAPTER>__<ACCOUNT>__<FIELD>; see docs/channels"
+    )
     form_rate_per_peer: int = Field(30, ge=1, description="most form submissions in ten minutes from one address")
     ops: str | None = Field(None, description="where health and metrics of a process without pages listen")
 
@@ -134,7 +139,7 @@ def load(**given: Any) -> Settings:
 def _unknown_variables() -> list[str]:
     known = {f"PRIYOM_{name.upper()}" for name in Settings.model_fields}
     known |= {f"PRIYOM_{name.upper()}_FILE" for name in _SECRETS}
-    own = ("PRIYOM_RUN_", "PRIYOM_TEST_", "PRIYOM_FUZZ_")
+    own = ("PRIYOM_CHANNELS__", "PRIYOM_RUN_", "PRIYOM_TEST_", "PRIYOM_FUZZ_")
     return sorted(v for v in os.environ if v.startswith("PRIYOM_") and v not in known and not v.startswith(own))
 
 
@@ -142,6 +147,6 @@ def described() -> str:
     """A line for each setting, for ``--help``."""
     lines = []
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f" [{field.default}]"
+        default = "" if field.default in (None, {}) else f" [{field.default}]"
         lines.append(f"PRIYOM_{name.upper()}{default}: {field.description}")
     return "\n\n".join(lines)

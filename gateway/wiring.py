@@ -8,14 +8,15 @@ import contextlib
 import hashlib
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from channels.smtp import SmtpSettings
 from domain.errors import Permanent
 from domain.views import Receipt
-from gateway import logs
+from gateway import accounts, logs
+from gateway.accounts import Channel
 from gateway.bus import Bus
 from gateway.intake import BusIntake
 from gateway.policies import Policies
@@ -28,6 +29,10 @@ from store import Database
 from store.blobs import FileBlobs
 
 log = logs.get()
+
+
+CHANNELS: Mapping[str, Channel] = {}
+"""Channels whose accounts stand in the settings, by their section there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +133,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 
 def build(settings: Settings, *, process: str) -> House:
+    accounts.check(settings.channels, CHANNELS)
     clock, ids = SystemClock(), UlidIds()
     bus = Bus(
         bus_url(settings),

@@ -9,6 +9,7 @@ from domain.ports import Clock, Ids
 from store import schema
 from store.accounts import SqlAccounts
 from store.books import Dead, Release, SqlBooks
+from store.channels import SqlChannels
 from store.engine import Engines, faults
 from store.outbox import SqlOutbox
 from store.people import SqlPeople
@@ -42,6 +43,7 @@ class Database:
         self.books = SqlBooks(self.engines, writer, ids)
         self.uploads = SqlUploads(self.engines, writer, ids)
         self.revisions = SqlRevisions(self.engines, writer)
+        self.channels = SqlChannels(self.engines, writer)
         self.people = SqlPeople(self.engines, writer, ids)
 
     async def upgrade(self) -> tuple[str | None, str]:

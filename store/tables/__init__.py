@@ -1,5 +1,6 @@
 """Every table, so that the metadata is whole once this package is imported."""
 
+from store.tables.accounts import BookmarkRow, ChannelAccountRow
 from store.tables.agents import (
     AgentGroupRow,
     AgentLineRow,
@@ -50,6 +51,8 @@ __all__ = [
     "AgentSkillRow",
     "ApiTokenRow",
     "AttachmentRow",
+    "BookmarkRow",
+    "ChannelAccountRow",
     "ClockRow",
     "ClockSegmentRow",
     "ContractRow",
