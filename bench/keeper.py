@@ -18,6 +18,7 @@ from config.loader import SAMPLE, compile_policy, load_folder
 from domain.policy import Policy
 from gateway import logs, timekeeping
 from gateway.system import SystemClock, UlidIds
+from router.service import Router
 from router.timekeeper import Followed, Timekeeper
 from store import Database
 
@@ -59,13 +60,14 @@ async def main(url: str) -> None:
     database = Database(url, ids=ids, clock=clock)
     keeper = Noting(database.store, Fixed(around_the_clock()), clock, ids)
     keeper.fired, keeper.followed = [], []
+    calls = Router(database.store, Fixed(around_the_clock()), clock, ids, b"")
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     gc.collect()
     gc.freeze()
     print("ready", flush=True)
     try:
-        await timekeeping.run(keeper, clock, stop)
+        await timekeeping.run(keeper, calls, clock, stop)
     finally:
         await database.close()
     json.dump({"fired": keeper.fired, "followed": keeper.followed}, sys.stdout)

@@ -39,7 +39,7 @@ _STEPS = {
     "who wrote, which ticket, which plan": ("identify", "correlate", "covered_by", "start_catalog"),
     "words into stems": ("Features",),
     "rules": ("apply_rules",),
-    "catalog, audience, kind": ("choose_catalog", "admit", "choose_kind"),
+    "catalog, audience, kind": ("choose_catalog", "audiences_met", "admit", "choose_kind"),
     "entitlement": ("entitle",),
     "priority": ("repeated", "prioritise"),
     "line": ("choose_line",),

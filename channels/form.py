@@ -43,6 +43,11 @@ from domain.ports import Blobs, Clock, Ids, Intake, PolicySource, Reservations, 
 from domain.views import Receipt
 
 HONEYPOT = "website"
+_CARRIED = re.compile(r"[a-z0-9_]{1,40}")
+_OWN_PARAMETERS = frozenset(
+    {"subject", "catalog", "lang", "name", "email", "phone", "body", "locale", "consent", "filed_by"}
+)
+_MOST_CARRIED, _LONGEST_CARRIED = 20, 200
 RETRY_S = 10
 _RECEIPT = re.compile(r"[0-9A-Z]{26}")
 
@@ -59,9 +64,10 @@ class FormPages(Protocol):
         mistakes: Sequence[tuple[str, str, Mapping[str, object]]],
         *,
         status: int,
+        carried: Mapping[str, str],
     ) -> web.Response:
         """``values`` holds what was typed, and ``token`` and ``idempotency_key`` for the hidden fields. ``mistakes``:
-        (field, English sentence with {names}, values of the names)."""
+        (field, English sentence with {names}, values of the names). ``carried``: fields that go along unseen."""
         ...
 
     def sent(self, request: web.Request, form: FormPolicy, receipt: str, state: Receipt) -> web.Response: ...
@@ -103,6 +109,13 @@ class Rejected(Exception):
         self.retry_after = retry_after
 
 
+def carried(query: Mapping[str, str]) -> dict[str, str]:
+    """What the link to the form knew (``?product=crm&version=8.4``), by field; hints, as whatever is typed."""
+    known = {name: value.strip()[:_LONGEST_CARRIED] for name, value in query.items() if _CARRIED.fullmatch(name)}
+    own = {name: value for name, value in known.items() if value and name not in _OWN_PARAMETERS}
+    return dict(list(own.items())[:_MOST_CARRIED])
+
+
 class FormChannel:
     """The handlers of both entrances. ``add_routes`` puts them on an application."""
 
@@ -120,7 +133,8 @@ class FormChannel:
     async def show(self, request: web.Request) -> web.Response:
         form = self._form(request)
         wanted = {key: request.query.get(key, "") for key in ("subject", "catalog")}
-        return self._page(request, form, {key: value[: LIMITS[key]] for key, value in wanted.items()}, (), 200)
+        values = {key: value[: LIMITS[key]] for key, value in wanted.items()}
+        return self._page(request, form, values, (), 200, carried=carried(request.query))
 
     async def sent(self, request: web.Request) -> web.Response:
         """An unknown receipt looks like one on its way, so that the honeypot's does too."""
@@ -141,7 +155,9 @@ class FormChannel:
                 return _see_other(form, self._deps.ids.new())
             return _see_other(form, await self._accept(request, form, submitted))
         except Rejected as rejected:
-            answer = self._page(request, form, submitted.values, rejected.mistakes, rejected.status)
+            answer = self._page(
+                request, form, submitted.values, rejected.mistakes, rejected.status, carried=submitted.fields
+            )
             return _with_retry(answer, rejected.retry_after)
         except formbody.WrongType:
             raise web.HTTPUnsupportedMediaType from None
@@ -265,6 +281,8 @@ class FormChannel:
         values: Mapping[str, str],
         mistakes: Sequence[Mistake],
         status: int,
+        *,
+        carried: Mapping[str, str],
     ) -> web.Response:
         now = self._deps.clock.now()
         shown = {**values, "consent": "", HONEYPOT: ""}
@@ -273,7 +291,7 @@ class FormChannel:
             shown["idempotency_key"] = self._deps.ids.new()
         told = [(mistake.field, mistake.why, mistake.values) for mistake in mistakes]
         choices = offered(self._deps.policy.current, form)
-        return self._deps.pages.form(request, form, choices, shown, told, status=status)
+        return self._deps.pages.form(request, form, choices, shown, told, status=status, carried=carried)
 
 
 TITLES = {

@@ -6,11 +6,12 @@ from typing import Any
 
 from config.catalog_schema import EVERYBODY, CatalogDoc, CatalogFile, FieldDoc
 from config.kind_schema import KindsFile
+from config.letter_schema import LettersFile
 from config.line_schema import CalendarsFile, LinesFile
 from config.plan_schema import PlansFile
 from config.reaction_schema import ReactionsFile
 from config.rule_schema import RulesFile
-from config.schema import FormsFile, LettersFile, MailFile, PolicyFile
+from config.schema import FormsFile, MailFile, PolicyFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,19 +12,23 @@ from config.bundle import Bundle, placed
 from config.compile_kinds import audience, entry, kind, kind_type
 from config.compile_plans import plan, sla
 from config.documents import Document
+from config.letter_schema import USUAL, LetterDoc, LettersFile
 from config.line_schema import LineDoc
 from config.reaction_schema import ReactionDoc, ReactionsFile
 from config.rule_schema import ConditionDoc, RulesFile
-from config.schema import AdjustmentsDoc, FormDoc, LetterDoc, MailFile, PolicyFile
+from config.schema import AdjustmentsDoc, AlertsDoc, FormDoc, MailFile, PolicyFile
 from config.values import text
 from domain.policy import (
     Adjustments,
+    AlertPolicy,
     Assignment,
     CatalogEntry,
     Condition,
     FormPolicy,
     Group,
+    IvrPolicy,
     Letter,
+    LetterBudget,
     Line,
     MailPolicy,
     Policy,
@@ -32,6 +36,7 @@ from domain.policy import (
     PriorityMatrix,
     Reaction,
     Rule,
+    Severity,
 )
 from domain.ticket import Level, Priority
 
@@ -69,7 +74,10 @@ def compiled(bundle: Bundle, rules_source: Document, revision: int) -> Policy:
         reopen_days=head.reopen_days,
         repeat_days=head.repeat_days,
         ping_pong=head.ping_pong,
+        budget=_budget(_there(bundle.letters)),
         internal_pauses=head.internal_pauses,
+        ivr=IvrPolicy(wait_s=head.ivr.wait),
+        alerts=_alerts(head.alerts) if head.alerts is not None else None,
     )
 
 
@@ -112,6 +120,21 @@ def _adjustments(document: AdjustmentsDoc) -> Adjustments:
     )
 
 
+def _alerts(document: AlertsDoc) -> AlertPolicy:
+    return AlertPolicy(
+        catalog=document.catalog,
+        kind=document.kind,
+        severities=MappingProxyType(
+            {
+                name: Severity(impact=Level(each.impact), urgency=Level(each.urgency))
+                for name, each in document.severities.items()
+            }
+        ),
+        resolved=document.resolved,
+        link_within_s=document.link_within,
+    )
+
+
 def _line(key: str, line: LineDoc) -> Line:
     given = line.assignment
     return Line(
@@ -134,6 +157,8 @@ def _line(key: str, line: LineDoc) -> Line:
         ),
         partner=line.partner,
         department=line.department,
+        forwards_to=line.forwards_to,
+        pauses=line.pauses,
     )
 
 
@@ -182,6 +207,7 @@ def _mail(file: MailFile) -> MailPolicy:
         ),
         authserv_ids=frozenset(each.lower() for each in mail.authserv_ids),
         sender_verification=mail.sender_verification,
+        token_suffices=mail.token_suffices,
         public_domains=frozenset(mail.public_domains),
         max_size=mail.max_size,
     )
@@ -203,5 +229,18 @@ def _form(slug: str, form: FormDoc) -> FormPolicy:
     )
 
 
+def _budget(letters: LettersFile) -> LetterBudget:
+    return LetterBudget(per_hour=letters.budget.per_hour, per_day=letters.budget.per_day)
+
+
 def _letter(key: str, letter: LetterDoc) -> Letter:
-    return Letter(key=key, subject=text(letter.subject), body=text(letter.body), enabled=letter.enabled)
+    return Letter(
+        key=key,
+        subject=text(letter.subject),
+        body=text(letter.body),
+        enabled=letter.enabled,
+        on=letter.on or USUAL.get(key),
+        plans=frozenset(letter.plans),
+        lines=frozenset(letter.lines),
+        after_s=letter.after,
+    )

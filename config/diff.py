@@ -19,7 +19,7 @@ from config.values import WEEKDAYS, duration
 from domain.businesstime import DAY_S, Calendar, Span
 from domain.clocks import Target
 
-_DURATIONS = {"stay", "after", "shorter_before_holidays", *get_args(Target)}
+_DURATIONS = {"stay", "after", "link_within", "wait", "shorter_before_holidays", *get_args(Target)}
 """Keys whose numbers are seconds."""
 
 
@@ -45,7 +45,7 @@ class Change:
 
 SORTS = (
     *("policy", "line", "calendar", "plan", "sla cell", "audience", "catalog entry", "type", "kind"),
-    *("rule", "mail", "form", "letter", "reaction"),
+    *("rule", "mail", "form", "letter budget", "letter", "reaction"),
 )
 Flat = Mapping[str, str]
 """Dotted key -> value as it is written."""
@@ -112,6 +112,7 @@ def _things(bundle: Bundle) -> Iterator[tuple[tuple[str, str], Flat]]:
     if bundle.forms:
         yield from (_thing("form", key, each) for key, each in bundle.forms.forms.items())
     if bundle.letters:
+        yield ("letter budget", ""), _flat(bundle.letters.budget)
         yield from (_thing("letter", key, each) for key, each in bundle.letters.letters.items())
     if bundle.reactions:
         yield from (_thing("reaction", each.key, each) for each in bundle.reactions.reactions)

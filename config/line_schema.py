@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from config.values import Day, Days, Duration, PriorityName, Shifts, Slug, Strict, TextDoc, Words, Zone
+from config.values import Day, Days, Duration, Mailbox, PriorityName, Shifts, Slug, Strict, TextDoc, Words, Zone
 
 Weight = Annotated[int, Field(ge=0, le=1000)]
 
@@ -30,6 +30,14 @@ class LineDoc(Strict):
     assignment: AssignmentDoc = AssignmentDoc()
     partner: Words | None = None
     department: bool = False
+    forwards_to: Mailbox | Literal["customer"] | None = None
+    pauses: bool = True
+
+    @model_validator(mode="after")
+    def _sense(self) -> Self:
+        if not self.pauses and self.forwards_to is None:
+            raise ValueError("pauses goes with forwards_to: whether the customer's clocks stand still meanwhile")
+        return self
 
 
 class LinesFile(Strict):

@@ -1,4 +1,4 @@
-"""Checks of ``policy.yaml``: the defaults, the priority matrix, what moves a priority."""
+"""Checks of ``policy.yaml``: the defaults, the priority matrix, what moves a priority, alerts."""
 
 from collections.abc import Iterator
 from typing import get_args
@@ -58,6 +58,14 @@ def adjustments(bundle: Bundle, names: Names) -> Iterator[Fault]:
                 for value in values:
                     if value not in field.choices:
                         yield "policy.yaml", (*here, part, value), f"is not a choice of field {each.name}: {value}"
+
+
+def alerts(bundle: Bundle, names: Names) -> Iterator[Fault]:
+    given = bundle.policy.alerts if bundle.policy is not None else None
+    if given is None:
+        return
+    yield from names.refer_open("policy.yaml", ("alerts", "catalog"), given.catalog)
+    yield from names.refer("policy.yaml", ("alerts", "kind"), "kind", given.kind)
 
 
 def _no_field(key: str) -> str:

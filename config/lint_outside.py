@@ -4,10 +4,14 @@ from collections.abc import Iterable, Iterator
 from string import Formatter
 
 from config.bundle import Bundle
+from config.letter_schema import USUAL
 from config.names import Fault, Names
 from config.problems import Path
 from config.values import TextDoc
 from domain.policy import PLACEHOLDERS, REQUIRED_LETTERS
+
+ECHOES = frozenset({"subject", "name", "text"})
+"""Placeholders that hold what the requester wrote."""
 
 
 def mail(bundle: Bundle, names: Names) -> Iterator[Fault]:
@@ -38,8 +42,23 @@ def letters(bundle: Bundle, names: Names) -> Iterator[Fault]:
         if key not in bundle.letters.letters:
             yield "letters.yaml", ("letters",), f"has no letter {key}"
     for key, letter in bundle.letters.letters.items():
+        yield from names.refer_all("letters.yaml", ("letters", key, "plans"), "plan", letter.plans)
+        yield from names.refer_all("letters.yaml", ("letters", key, "lines"), "line", letter.lines)
+        if letter.on is None and (letter.plans or letter.lines) and key not in USUAL:
+            where = ("letters", key, "plans" if letter.plans else "lines")
+            yield "letters.yaml", where, "narrows when it is sent by itself, but it has no on"
+        echoes = ECHOES if (letter.on or USUAL.get(key)) in ("opened", "known_incident") else frozenset()
         for part, words in (("subject", letter.subject), ("body", letter.body)):
+            yield from _echoed(("letters", key, part), words, echoes)
             yield from _placeholders(("letters", key, part), words)
+
+
+def _echoed(path: Path, words: TextDoc, echoes: frozenset[str]) -> Iterator[Fault]:
+    """An acknowledgement goes wherever the sender's address says: it must not carry what somebody else wrote there."""
+    for language, text in (("ru", words.ru), ("en", words.en)):
+        for name in sorted(echoes.intersection(name or "" for name in _names_in(text))):
+            why = f"repeats {{{name}}}, which a stranger may have written, to an address that may not be theirs"
+            yield "letters.yaml", (*path, language), why
 
 
 def doubtful_mail(bundle: Bundle, names: Names) -> Iterator[Fault]:

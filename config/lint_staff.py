@@ -1,4 +1,5 @@
-"""Checks of the policy against the people of an instance: lines, groups and skills that nobody has.
+"""Checks of the policy against the people of an instance: lines, groups and skills that nobody has, and audiences that
+somebody serves and the policy does not have.
 
 Only where the agents are known (``priyom policy check --data``).
 """
@@ -29,6 +30,17 @@ def _in_group(agent: Agent, line: str, group: str) -> bool:
     """Who has no group on a line is in all of its groups."""
     own = {each for on, each in agent.groups if on == line}
     return not own or group in own
+
+
+def audiences(bundle: Bundle, names: Names) -> Iterator[Fault]:
+    """Audiences on agents' cards that are not there: who serves no other is given nothing."""
+    if names.staff is None or bundle.catalog is None:
+        return
+    served = {audience for agent in names.staff for audience in agent.audiences}
+    for key in sorted(served - bundle.catalog.audiences.keys()):
+        count = sum(key in agent.audiences for agent in names.staff)
+        whom = "1 active agent serves" if count == 1 else f"{count} active agents serve"
+        yield "catalog.yaml", ("audiences",), f"{whom} an unknown audience: {key}"
 
 
 def skills(bundle: Bundle, names: Names) -> Iterator[Fault]:

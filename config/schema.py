@@ -11,11 +11,27 @@ from pydantic import BaseModel, Field
 
 from config.catalog_schema import CatalogFile
 from config.kind_schema import KindsFile
+from config.letter_schema import LettersFile
 from config.line_schema import CalendarsFile, LinesFile
 from config.plan_schema import PlansFile
 from config.reaction_schema import ReactionsFile
 from config.rule_schema import RulesFile
-from config.values import Choice, Domain, LevelName, Mailbox, PriorityName, Slug, Steps, Strict, TextDoc, Words
+from config.values import (
+    Choice,
+    Domain,
+    Duration,
+    LevelName,
+    Mailbox,
+    PriorityName,
+    Slug,
+    Steps,
+    Strict,
+    TextDoc,
+    Words,
+)
+
+SeverityName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+"""As alerts have it: in lower case, without blanks."""
 
 
 class DefaultsDoc(Strict):
@@ -44,6 +60,25 @@ class AdjustmentsDoc(Strict):
     fields: list[PriorityFieldDoc] = Field(default=[])
 
 
+class IvrDoc(Strict):
+    wait: Duration = 600
+
+
+class SeverityDoc(Strict):
+    impact: LevelName
+    urgency: LevelName
+
+
+class AlertsDoc(Strict):
+    """What becomes of monitoring systems' alerts."""
+
+    catalog: str | None = None
+    kind: Slug | None = None
+    severities: dict[SeverityName, SeverityDoc] = Field(default={})
+    resolved: Literal["close", "note"] = "note"
+    link_within: Duration = 86_400
+
+
 class PolicyFile(Strict):
     name: TextDoc
     defaults: DefaultsDoc
@@ -55,6 +90,8 @@ class PolicyFile(Strict):
     ping_pong: int = Field(default=3, ge=1, le=100)
     internal_pauses: bool = False
     adjustments: AdjustmentsDoc = AdjustmentsDoc()
+    ivr: IvrDoc = IvrDoc()
+    alerts: AlertsDoc | None = None
 
 
 class AddressDoc(Strict):
@@ -66,6 +103,7 @@ class MailDoc(Strict):
     addresses: dict[Mailbox, AddressDoc]
     authserv_ids: list[str] = Field(default=[])
     sender_verification: Literal["when_present", "required"] = "when_present"
+    token_suffices: bool = False
     public_domains: list[Domain] = Field(default=[])
     max_size: int = Field(default=26_214_400, ge=65_536)
 
@@ -89,16 +127,6 @@ class FormDoc(Strict):
 
 class FormsFile(Strict):
     forms: dict[Slug, FormDoc]
-
-
-class LetterDoc(Strict):
-    subject: TextDoc
-    body: TextDoc
-    enabled: bool = True
-
-
-class LettersFile(Strict):
-    letters: dict[Slug, LetterDoc]
 
 
 FILES: dict[str, type[BaseModel]] = {

@@ -9,7 +9,7 @@ from desk import live, render, statics
 from desk.api import openapi
 from desk.api.serve import add_api
 from desk.deps import DESK, Desk
-from desk.pages import files, presence, quarantine, queue, signin, ticket
+from desk.pages import channels, files, presence, quarantine, queue, signin, ticket
 from desk.session import AgentPage, Page, for_agents, for_anyone
 from desk.shield import MIDDLEWARES
 
@@ -28,9 +28,11 @@ AGENT_PAGES: tuple[tuple[str, str, AgentPage], ...] = (
     ("GET", "/desk/messages/{message}/html", files.message_html),
     ("GET", "/desk/messages/{message}/raw", files.message_raw),
     ("GET", "/desk/attachments/{attachment}", files.attachment),
+    ("GET", "/desk/recordings/{message}", files.recording),
     ("GET", "/desk/quarantine", quarantine.held),
     ("GET", "/desk/quarantine/{held}", quarantine.held_one),
     ("POST", "/desk/quarantine/{held}/release", quarantine.release),
+    ("GET", "/desk/channels", channels.channels),
     ("POST", "/desk/presence", presence.set_own),
     ("POST", "/desk/sign-out", signin.sign_out),
 )

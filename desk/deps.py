@@ -7,14 +7,18 @@ from aiohttp import web
 
 from domain.decision import Decision
 from domain.ports import (
+    AccountBook,
     Accounts,
     Actions,
     Blobs,
     Clock,
+    Deliveries,
+    Identities,
     Ids,
     Intake,
     LiveFeed,
     PolicySource,
+    Recordings,
     Releases,
     Reservations,
     Uploads,
@@ -43,6 +47,10 @@ class Desk:
     uploads: Uploads
     releases: Releases
     actions: Actions
+    deliveries: Deliveries
+    identities: Identities
+    channels: AccountBook
+    recordings: Recordings
     reservations: Reservations
     clock: Clock
     ids: Ids

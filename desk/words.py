@@ -53,6 +53,8 @@ STEP = {
     "audience": N_("Audience"),
     "assignee": N_("Assignee"),
     "parent": N_("Internal request"),
+    "incident": N_("Known incident"),
+    "alert": N_("Alert"),
     "clocks": N_("SLA clocks"),
 }
 SORT = {
@@ -71,6 +73,10 @@ FLAG = {
     "repeat": N_("Asked before within a few days"),
     "vip": N_("VIP requester"),
     "low_confidence": N_("Speech recognised with low confidence"),
+    "confidence_unsure": N_("Speech recognised with some doubt"),
+    "withheld_number": N_("The caller hides the number"),
+    "no_transcript": N_("No transcript of the call"),
+    "superseded": N_("Another transcript stands in its place"),
     "unassigned": N_("No agent could take it"),
     "over_quota": N_("Above the plan's quota"),
     "quota_ask": N_("Above the quota: somebody has to agree"),
@@ -78,6 +84,31 @@ FLAG = {
     "not_a_contact": N_("The sender is no named contact"),
     "channel_not_included": N_("The plan does not include this channel"),
     "late": N_("Late"),
+    "own_address": N_("It comes from an address of our own"),
+    "alert_firing": N_("The alert fires"),
+    "alert_resolved": N_("The alert is resolved"),
+    "lookup_failed": N_("What our systems know of the sender could not be asked"),
+    "automatic": N_("Automatic"),
+    "not_forwarded": N_("Nobody is known to send it on to"),
+    "undelivered": N_("Something did not arrive"),
+    "no_auto_reply": N_("Asks for no automatic answer"),
+    "edited": N_("Changed by the sender after it was sent"),
+    "file_missing": N_("A file did not arrive"),
+    "file_too_large": N_("A file was too large to be taken"),
+    "unsupported_content": N_("Something in it cannot be shown here"),
+    "new_request": N_("The sender asked for a new request"),
+    "awaits_choice": N_("The sender was asked which request it belongs to"),
+}
+CONDITION = {"connected": N_("Connected"), "lagging": N_("Lagging"), "failing": N_("Failing")}
+DELIVERY = {
+    "queued": N_("Waits to be sent"),
+    "sending": N_("Being sent"),
+    "sent": N_("Sent"),
+    "failed": N_("Not delivered"),
+    "unknown": N_("It is not known whether it arrived"),
+    "muted": N_("Not sent"),
+    "call_back": N_("Somebody has to telephone"),
+    "called_back": N_("Answered by telephone"),
 }
 PRESENCE = {"on": N_("Here"), "break": N_("On a break"), "away": N_("Away")}
 WHOM = {"assignee": N_("assignee"), "line": N_("the line"), "lead": N_("the lead")}
@@ -89,7 +120,13 @@ OUTCOME = {
     "suppressed": N_("suppressed"),
     "quarantined": N_("quarantined"),
 }
-FIELD = {"phone": N_("Phone number"), "consent": N_("Consent"), "subject": N_("Subject")}
+FIELD = {
+    "phone": N_("Phone number"),
+    "consent": N_("Consent"),
+    "subject": N_("Subject"),
+    "call_recording": N_("Recording"),
+    "call_duration_s": N_("Seconds of the call"),
+}
 SHOWN_ELSEWHERE = frozenset({"name", "email", "locale", "filed_by"})
 """Fields of a form that the requester's own lines show already."""
 OUTCOMES = {
@@ -102,6 +139,8 @@ FACT = {
     "ticket.assigned": N_("Placed on the line {line}"),
     "ticket.message_appended": N_("A message was added"),
     "ticket.status_changed": N_("Status: {old} → {new}"),
+    "ticket.delivery_settled": N_("Delivery by {channel}: {state}"),
+    "ticket.letters_muted": N_("No letter was sent by itself: the requester has had {count}"),
     "ticket.delivery_reported": N_("Delivery report: {action} {status}"),
     "ticket.duplicate_received": N_("The same message came again ({adapter})"),
     "ticket.escalated": N_("Passed up to the line {line}"),
@@ -292,7 +331,7 @@ def _readable(policy: Policy, detail: Mapping[str, Any], agents: Mapping[str, st
     if isinstance(whom := detail.get("whom"), list | tuple):
         words["whom"] = ", ".join(word(WHOM, each) for each in whom)
     if "state" in words:
-        words["state"] = word(CLOCK, words["state"])
+        words["state"] = word({**CLOCK, **DELIVERY}, words["state"])
     for key in ("other", "child"):
         if key in words:
             words[key] = format_number(int(words[key]))

@@ -12,8 +12,9 @@ MOST_CAPACITY = 10_000
 
 
 def check_change(agent: Agent, change: AgentChange, policy: Policy) -> None:
-    """Raises ``Invalid`` that names the part (``lines``, ``groups``, ``skills``, ``calendar``, ``capacity``, ``name``)
-    and what the policy has instead. What the card has already, and the policy not any more, may stay."""
+    """Raises ``Invalid`` that names the part (``lines``, ``groups``, ``skills``, ``audiences``, ``calendar``,
+    ``capacity``, ``name``) and what the policy has instead. What the card has already, and the policy not any more, may
+    stay."""
     if change.name is not None and not change.name.strip():
         raise Invalid("name", "is empty")
     _known("lines", "line", (change.lines or frozenset()) - agent.lines, policy.lines)
@@ -23,6 +24,7 @@ def check_change(agent: Agent, change: AgentChange, policy: Policy) -> None:
     for skill, level in sorted(skills.items()):
         if level not in LEVELS:
             raise Invalid("skills", f"{skill} is at level {level}, and levels are {LEVELS[0]} to {LEVELS[-1]}")
+    _known("audiences", "audience", (change.audiences or frozenset()) - agent.audiences, policy.audiences)
     if isinstance(change.calendar, str) and change.calendar != agent.calendar:
         _known("calendar", "calendar", [change.calendar], policy.calendars)
     if isinstance(change.capacity, int) and not 1 <= change.capacity <= MOST_CAPACITY:
@@ -42,7 +44,8 @@ def _check_groups(agent: Agent, change: AgentChange, policy: Policy) -> None:
 def _known(field: str, what: str, given: Iterable[str], known: Iterable[str]) -> None:
     for key in sorted(given):
         if key not in known:
-            raise Invalid(field, f"{key!r} is not a {what} of the policy; {_there_are(known)}")
+            article = "an" if what[0] in "aeiou" else "a"
+            raise Invalid(field, f"{key!r} is not {article} {what} of the policy; {_there_are(known)}")
 
 
 def _there_are(known: Iterable[str]) -> str:

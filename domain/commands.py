@@ -34,6 +34,19 @@ class AddNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer to the requester. ``to``: the identity that it goes to, None: the one that wrote last. ``status``:
+    where the ticket goes with it, None: where it is."""
+
+    text: str
+    files: tuple[StoredFile, ...] = ()
+    to: str | None = None
+    status: Status | None = None
+    substatus: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetStatus:
     """``fields`` are the values that the move asks for, kept on the ticket. ``by_process``: it follows from something
     else, whatever the kind asks for."""
@@ -123,4 +136,6 @@ class LogWork:
     text: str = ""
 
 
-Command = AddNote | SetStatus | Assign | Escalate | Return | Classify | LinkTo | Mark | Reassign | Tick | LogWork
+Command = (
+    AddNote | Reply | SetStatus | Assign | Escalate | Return | Classify | LinkTo | Mark | Reassign | Tick | LogWork
+)

@@ -13,6 +13,7 @@ from domain.commands import Actor, Relation
 from domain.decision import Decision
 from domain.facts import Fact
 from domain.message import Message, StoredFile
+from domain.outgoing import Outgoing
 from domain.status import Status
 from domain.ticket import Ticket, TicketState
 
@@ -30,10 +31,10 @@ class Outcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
     """Something that is to happen to a ticket at a moment: ``clock`` (a share of a clock's goal, in per cent, is used
-    up; 100: it is due) or ``close`` (nobody objected in feedback). ``nobody_eligible`` and ``ping_pong`` have happened
-    already, and the policy's reactions to them are due at once."""
+    up; 100: it is due), ``close`` (nobody objected in feedback) or ``remind`` (the requester has not answered yet).
+    ``nobody_eligible`` and ``ping_pong`` have happened already, and the policy's reactions to them are due at once."""
 
-    what: Literal["clock", "close", "nobody_eligible", "ping_pong"]
+    what: Literal["clock", "close", "remind", "nobody_eligible", "ping_pong"]
     at: datetime
     clock: str | None = None
     share: int = 0
@@ -54,7 +55,7 @@ class Firing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A new ticket with its first message."""
+    """A new ticket with its first message. ``caused_by``: the ticket of a monitoring system that it is linked to."""
 
     message: Message
     author: str
@@ -63,6 +64,8 @@ class Opened:
     facts: tuple[Fact, ...]
     message_id: str
     timers: tuple[Timer, ...] = ()
+    letters: tuple[Outgoing, ...] = ()
+    caused_by: int | None = None
 
     outcome = Outcome.TICKETED
 
@@ -70,7 +73,8 @@ class Opened:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
     """A message that joins an existing ticket; ``status`` is set where it moves the ticket. ``clocks`` and ``timers``
-    are all that it has then, None where they stay as they were."""
+    are all that it has then, None where they stay as they were. ``silent``: it is part of the ticket and shows nothing
+    that another message does not (a call's key press); only the books have it."""
 
     message: Message
     author: str
@@ -78,6 +82,7 @@ class Appended:
     decision: Decision
     facts: tuple[Fact, ...]
     message_id: str
+    silent: bool = False
     status: Status | None = None
     clocks: tuple[ClockRecord, ...] | None = None
     timers: tuple[Timer, ...] | None = None
@@ -143,8 +148,9 @@ class Work:
 class Changed:
     """What a command did to a ticket. No line of the ledger: nothing was accepted from outside.
 
-    ``before`` is what it was decided on; the unit of work holds that row locked. ``timers``: all that it has then, but
-    for ``EVENTS``; None where they stay as they were. ``events``: timers that are added."""
+    ``before`` is what it was decided on; the unit of work holds that row locked. ``letters``: what is sent.
+    ``timers``: all that it has then, but for ``EVENTS``; None where they stay as they were. ``events``: timers that are
+    added."""
 
     before: TicketState
     after: TicketState
@@ -152,6 +158,7 @@ class Changed:
     note: Note | None = None
     link: Link | None = None
     work: Work | None = None
+    letters: tuple[Outgoing, ...] = ()
     timers: tuple[Timer, ...] | None = None
     events: tuple[Timer, ...] = ()
 

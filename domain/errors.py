@@ -29,6 +29,10 @@ class Unavailable(Temporary):
         self.dependency = dependency
 
 
+class Uncertain(Fault):
+    """It was handed over, and nobody can say whether it arrived: trying again might do it twice."""
+
+
 class Permanent(Fault):
     """This message will never succeed as it is: it goes to the dead letters with its reason."""
 

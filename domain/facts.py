@@ -223,6 +223,30 @@ class WorkLogged(Fact):
     minutes: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettled(Fact):
+    """What became of something that was sent from the ticket: sent, failed, unknown. ``message`` None: a notice."""
+
+    NAME: ClassVar[str] = "ticket.delivery_settled"
+    line: str
+    delivery: str
+    channel: str
+    state: str
+    message: str | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LettersMuted(Fact):
+    """A correspondent has had as many letters written by themselves as the policy lets one have: no more are sent for
+    now. Their messages make tickets as before."""
+
+    NAME: ClassVar[str] = "ticket.letters_muted"
+    line: str
+    identity: str
+    count: int
+
+
 FACTS: tuple[type[Fact], ...] = (
     TicketCreated,
     TicketAssigned,
@@ -243,4 +267,6 @@ FACTS: tuple[type[Fact], ...] = (
     InternalRequested,
     InternalAnswered,
     WorkLogged,
+    DeliverySettled,
+    LettersMuted,
 )

@@ -1,7 +1,8 @@
 """Who wrote: an identity is an address on a channel; a person is a reversible link over identities."""
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Literal
 
 from domain.errors import Invalid
 
@@ -22,7 +23,8 @@ class Contract:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
     """A customer, or a department of our own (``segment``: external, internal, partner). ``groups``: names under which
-    the policy's audiences know it; ``engineer``: the agent who is its personal engineer or client manager."""
+    the policy's audiences know it; ``engineer``: the agent who is its personal engineer or client manager;
+    ``department``: the mail address of its own department, which takes what is forwarded to it."""
 
     id: str
     name: str
@@ -31,6 +33,7 @@ class Organization:
     contracts: tuple[Contract, ...] = ()
     groups: frozenset[str] = frozenset()
     engineer: str | None = None
+    department: str = ""
 
 
 def contracted(organization: Organization, contract: Contract) -> Organization:
@@ -80,3 +83,21 @@ class Identity:
 def mail_domain(address: str) -> str:
     """``a@Example.ORG`` -> ``example.org``; ``""`` where there is none."""
     return address.rpartition("@")[2].lower() if "@" in address else ""
+
+
+LinkedBy = Literal["deep_link", "code", "shared_number", "agent"]
+"""How it is known that an identity is a person's: a secret that was sent to one channel came back on another; the
+channel vouches for a number; or an agent says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityLink:
+    """An identity was made a person's, and can be given back to whom it was of before."""
+
+    id: str
+    identity: str
+    person: str
+    before: str | None
+    how: LinkedBy
+    by: str
+    at: datetime

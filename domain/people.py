@@ -15,7 +15,7 @@ PRESENCES: tuple[Presence, ...] = ("on", "break", "away")
 class Agent:
     """Who works tickets. ``groups``: (line, group); on a line without one, all of its groups. ``skills``: key -> level,
     1 to 10. ``away_until``: when a break or an absence ends by itself. ``calendar`` and ``capacity``: their own, None
-    where the line's hold."""
+    where the line's hold. ``audiences`` of the policy whose requesters they serve; none: everybody."""
 
     id: str
     email: str
@@ -29,6 +29,7 @@ class Agent:
     away_until: datetime | None = None
     calendar: str | None = None
     capacity: int | None = None
+    audiences: frozenset[str] = frozenset()
 
     def presence_at(self, now: datetime) -> Presence:
         """What assignment takes them for: a break or an absence with an end is over then."""
@@ -52,6 +53,7 @@ class AgentChange:
     skills: Mapping[str, int] | None = None
     calendar: str | Keep | None = Keep.KEEP
     capacity: int | Keep | None = Keep.KEEP
+    audiences: frozenset[str] | None = None
     admin: bool | None = None
     active: bool | None = None
 
@@ -70,7 +72,7 @@ class Leaving:
 class Worker:
     """An agent as assignment sees them. ``groups``: (line, group); on a line without one, all of its groups.
     ``calendar`` and ``capacity``: their own, None where the line's hold. ``in_hand``: open tickets by priority.
-    ``assigned_at``: when they were last given one."""
+    ``assigned_at``: when they were last given one. ``audiences`` whose requesters they serve; none: everybody."""
 
     id: str
     name: str
@@ -83,6 +85,7 @@ class Worker:
     capacity: int | None = None
     in_hand: Mapping[str, int] = field(default_factory=dict)
     assigned_at: datetime | None = None
+    audiences: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

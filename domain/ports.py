@@ -3,7 +3,7 @@
 Contract tests under ``tests/contract/`` run every implementation of a port, fake and real, through the same cases.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from domain.accounts import AccountState
 from domain.commands import Actor, Command
-from domain.effects import Changed, Effect, Firing, Settled
-from domain.identity import Identity, Organization
+from domain.identity import IdentityLink
 from domain.ids import BlobKey
-from domain.message import Message, StoredFile
-from domain.people import Agent, AgentChange, ApiToken, Leaving, Presence, Session, TokenScope, Worker
+from domain.message import Call, StoredFile
+from domain.outgoing import Parcel, Sent
+from domain.people import Agent, AgentChange, ApiToken, Presence, Session, TokenScope
 from domain.policy import Policy
-from domain.ticket import Earlier, KnownTicket, TicketState
+from domain.ticket import TicketState
 from domain.views import (
     AttachmentView,
     Filter,
@@ -27,6 +27,7 @@ from domain.views import (
     Page,
     QueueRow,
     Receipt,
+    RequestBrief,
     Scope,
     Sort,
     TicketView,
@@ -99,112 +100,6 @@ class Intake(Protocol):
         ...
 
 
-@dataclass(slots=True, kw_only=True)
-class Recollection:
-    """All that the store knows about a batch of messages, read (and locked) at once.
-
-    ``handled``: envelopes that already have a ledger line (a redelivery). ``keys``: idempotency key -> the envelope
-    that came first and its ticket. ``conversations``: handle -> ticket number. ``natives``: native message id (of the
-    batch's own messages, and of those they refer to) -> ticket number.
-    ``identities``: (channel, address) -> identity; every sender of the batch is there, made if new.
-    ``organizations`` by id, ``domains`` mail domain -> organisation id. ``repeats``: identity id -> tickets
-    it opened in the last 30 days, the newest first. ``used``: (organisation id, kind) -> requests since ``month``,
-    ``worked`` the minutes that were worked on them since then.
-    """
-
-    handled: dict[str, Settled] = field(default_factory=dict)
-    keys: dict[str, tuple[str, int | None]] = field(default_factory=dict)
-    conversations: dict[str, int] = field(default_factory=dict)
-    natives: dict[str, int] = field(default_factory=dict)
-    tickets: dict[int, KnownTicket] = field(default_factory=dict)
-    identities: dict[tuple[str, str], Identity] = field(default_factory=dict)
-    organizations: dict[str, Organization] = field(default_factory=dict)
-    domains: dict[str, str] = field(default_factory=dict)
-    repeats: dict[str, tuple[Earlier, ...]] = field(default_factory=dict)
-    used: dict[tuple[str, str], int] = field(default_factory=dict)
-    worked: dict[tuple[str, str], int] = field(default_factory=dict)
-
-
-class UnitOfWork(Protocol):
-    """One transaction over a batch. Nothing persists before the context manager is left without an exception."""
-
-    async def recall(
-        self, messages: Sequence[Message], now: datetime, tokens: Iterable[int] = (), month: datetime | None = None
-    ) -> Recollection:
-        """Reads what the batch refers to and locks its keys and conversations against other routers until the end of
-        the transaction, so that two routers never open two tickets for one conversation. ``tokens``: numbers of
-        verified ticket tokens, whose tickets are read too. ``month``: since when requests and work count against
-        quotas."""
-        ...
-
-    async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
-        """The active agents of these lines with what they have in hand, by id; the lines are locked, so that two
-        processes do not give one agent two tickets at once."""
-        ...
-
-    async def leaving(self, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
-        """Tickets that have to leave their agents, the most urgent first: every open one of an agent who is not active
-        any more, or does not work on its line any more; of one who is away now, those on these lines that are work."""
-        ...
-
-    async def unassigned(self, lines: Collection[str], most: int) -> Sequence[int]:
-        """Open tickets of these lines that are nobody's and wait for us, the most urgent first."""
-        ...
-
-    async def next_numbers(self, count: int) -> Sequence[int]:
-        """Ticket numbers, never given before nor again; a rolled back transaction leaves a gap."""
-        ...
-
-    async def save(self, effects: Sequence[Effect], now: datetime) -> None:
-        """Tickets, messages, clocks, decisions, history, search, ledger lines and outbox rows of the batch."""
-        ...
-
-    async def states(self, numbers: Sequence[int]) -> Mapping[int, TicketState]:
-        """Tickets as they stand, locked until the end of the transaction; absent ones are left out."""
-        ...
-
-    async def open_children(self, numbers: Sequence[int]) -> Mapping[int, Sequence[int]]:
-        """Internal requests of these tickets that are open, by the ticket that asked; tickets without are left out."""
-        ...
-
-    async def visible(self, scope: Scope, number: int) -> bool:
-        """Whether the ticket exists for this reader."""
-        ...
-
-    async def agents(self, ids: Sequence[str]) -> Mapping[str, Agent]:
-        """Agents by id; absent ones are left out."""
-        ...
-
-    async def fire(self, now: datetime, most: int) -> int:
-        """Makes firings of the timers that have come due, at most so many; returns how many there were. Two processes
-        at once never fire the same."""
-        ...
-
-    async def firings(self, most: int) -> Sequence[Firing]:
-        """The oldest that wait for what follows from them, locked; what another process has in hand is left out."""
-        ...
-
-    async def done(self, ids: Sequence[str]) -> None:
-        """What follows from these firings is in this transaction."""
-        ...
-
-    async def next_timer(self) -> datetime | None:
-        """When the next timer is due; None while there is none."""
-        ...
-
-    async def change(self, changed: Sequence[Changed], now: datetime) -> None:
-        """Writes what commands did: ticket, clocks, note, link, history, search and outbox. ``before`` of each must
-        have been read by ``states`` in this transaction."""
-        ...
-
-
-class Store(Protocol):
-    def begin(self, *, person: bool = False) -> AbstractAsyncContextManager[UnitOfWork]:
-        """Raises ``Unavailable("database")`` when it cannot be reached, on entry, on use or on commit. ``person``:
-        somebody waits for it, so it goes before what is queued in this process."""
-        ...
-
-
 class Views(Protocol):
     """Reading for the desk and the API. Every method takes the reader's scope; what is outside it does not exist:
     lists leave it out, single reads raise ``NotFound``."""
@@ -224,6 +119,10 @@ class Views(Protocol):
     async def attachment(self, scope: Scope, attachment_id: str) -> AttachmentView: ...
     async def raw_key(self, scope: Scope, message_id: str) -> BlobKey:
         """Blob key of the raw message; ``NotFound`` for notes and foreign messages."""
+        ...
+
+    async def call(self, scope: Scope, message_id: str) -> tuple[str, Call]:
+        """The account that a telephone call came by, and what its system said. ``NotFound`` for any other message."""
         ...
 
     async def message_html(self, scope: Scope, message_id: str) -> tuple[str, Sequence[AttachmentView]]:
@@ -327,6 +226,103 @@ class Reservations(Protocol):
         """Returns the value that stands under the key: ours if it was free, the first one's where the same body came
         before. Raises ``Conflict`` where another body holds the key, and ``Unavailable`` while the bus is away (the
         store's own key decides afterwards). ``key`` is lower-case hex."""
+        ...
+
+
+class Sender(Protocol):
+    """A channel's way out. ``repeatable``: sending the same parcel twice does no harm, since the receiving side can
+    tell by its id."""
+
+    repeatable: bool
+
+    async def send(self, parcel: Parcel) -> Sent:
+        """Returns when the other side has taken it. Raises ``Permanent`` where it never will (``detail``:
+        ``unreachable=True`` where nothing that is sent to this address arrives), ``Temporary`` where it may later
+        (``detail``: ``retry_after`` seconds, if it said so), ``Uncertain`` where nobody can tell."""
+        ...
+
+
+class Deliveries(Protocol):
+    """What agents do with deliveries."""
+
+    async def repeat(self, scope: Scope, number: int, delivery: str, now: datetime) -> bool:
+        """Has one sent once more that failed, is unknown or was muted; False where it is none of these, or not there
+        for this reader."""
+        ...
+
+    async def called(self, scope: Scope, number: int, delivery: str, now: datetime) -> bool:
+        """Somebody has telephoned; False where there was nothing to telephone about."""
+        ...
+
+
+class Identities(Protocol):
+    """One customer over several channels. Identities are made one person's by proof or by an agent's word, and each
+    such link can be undone."""
+
+    async def invite(self, identity_id: str, now: datetime, valid: timedelta) -> str:
+        """A secret for the owner of an identity, to be sent there and nowhere else. Raises ``NotFound``."""
+        ...
+
+    async def merge(self, scope: Scope, identity_id: str, with_identity: str, by: str, now: datetime) -> IdentityLink:
+        """The first becomes the second's person's. Raises ``NotFound`` where either has no ticket that the reader sees,
+        ``Conflict`` where they are one person's."""
+        ...
+
+    async def undo(self, scope: Scope, link_id: str, by: str, now: datetime) -> IdentityLink:
+        """Takes a link back and returns it. Raises ``NotFound``, ``Conflict`` where it does not hold any more."""
+        ...
+
+    async def links(self, scope: Scope, identity_id: str) -> Sequence[IdentityLink]:
+        """How an identity came to be its person's, the latest first; what was undone is left out. Raises ``NotFound``
+        where it has no ticket that the reader sees."""
+        ...
+
+
+class OwnRequests(Protocol):
+    """What somebody may see and do with their own requests from a channel that knows who they are. ``channel`` and
+    ``address`` name the identity. Nothing of others' requests is ever told apart from what is not there."""
+
+    async def open(self, channel: str, address: str) -> Sequence[RequestBrief]:
+        """Those that are not closed, of all identities of the same person, the one touched last first; 20 at most."""
+        ...
+
+    async def closed_lately(self, channel: str, address: str) -> RequestBrief | None:
+        """The one that was closed last, where a message would still reopen it."""
+        ...
+
+    async def close(self, channel: str, address: str, number: int) -> bool:
+        """The requester says that it is settled. False where it is not theirs, or the process does not allow it."""
+        ...
+
+    async def place(self, channel: str, address: str, envelope_id: str, number: int | None) -> bool:
+        """Puts a message that waits for its sender's choice into one of their requests; None: a new one. False where
+        no such message of theirs waits (any more)."""
+        ...
+
+    async def link(self, channel: str, address: str, secret: str, name: str) -> bool:
+        """The identity is the person's who was given the secret (a signed deep link). False where it is not ours, used
+        or over."""
+        ...
+
+    async def shared_number(self, channel: str, address: str, number: str, name: str) -> None:
+        """The identity's owner has shared their telephone number (E.164), and the channel vouches that it is theirs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Of a telephone call, as its system hands it out. ``size`` in bytes, where it is said."""
+
+    media_type: str
+    size: int | None
+    content: AsyncIterator[bytes]
+
+
+class Recordings(Protocol):
+    """Recordings of telephone calls, which lie with the telephone system."""
+
+    def open(self, account: str, call: Call) -> AbstractAsyncContextManager[Recording]:
+        """Raises ``NotFound`` where there is none, ``Unavailable`` where it cannot be had."""
         ...
 
 

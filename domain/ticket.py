@@ -32,7 +32,8 @@ UNASSIGNED = "unassigned"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """A new ticket. ``number`` comes from the store's sequence; ``requester`` is an identity's id; ``parent`` the
-    number of the ticket that asks for it inside the house."""
+    number of the ticket that asks for it inside the house; ``audiences`` of the policy are those that the requester
+    meets."""
 
     number: int
     subject: str
@@ -58,6 +59,7 @@ class Ticket:
     flags: tuple[str, ...] = ()
     clocks: tuple[ClockRecord, ...] = ()
     parent: int | None = None
+    audiences: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class TicketState:
     ``version`` grows with every change. ``visits``: the lines it has stood on, in order, the present one last.
     ``checks``: items of its checklists that are done. ``parent``: the ticket that asked for it inside the house.
     ``status_at``: since when it has its status. ``engineer``: its organisation's own. ``held_by``: line -> the agent
-    who had it there last."""
+    who had it there last. ``audiences``: those that its requester met when it was routed."""
 
     number: int
     version: int
@@ -99,6 +101,7 @@ class TicketState:
     status_at: datetime | None = None
     engineer: str | None = None
     held_by: Mapping[str, str] = field(default_factory=dict)
+    audiences: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,16 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """An open ticket of a monitoring system whose alert still fires. ``at``: when it fired last."""
+
+    number: int
+    catalog: str
+    product: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownTicket:
     """What correlation needs of a ticket that exists (or was opened earlier in the same batch)."""
 
@@ -123,4 +136,9 @@ class KnownTicket:
     requester: str
     participants: frozenset[str]
     """Identity ids that may write to it without a token: the requester and whom an agent added."""
+    departments: frozenset[str] = frozenset()
+    """Those of them to whom it was sent on: what they write answers nobody."""
     closed_at: datetime | None = None
+    untouched: bool = False
+    """Nobody has done anything about it yet. This and the kind are told of monitoring systems' tickets only."""
+    kind: str | None = None

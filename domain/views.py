@@ -1,45 +1,85 @@
 """What pages and the API read: plain values, already cut to the reader's scope."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from domain.clocks import ClockRecord
 from domain.decision import Decision
-from domain.message import Attachment, Message
+from domain.message import Attachment, Call, Message
+from domain.outgoing import DeliveryView
 from domain.people import Agent
 from domain.policy import Policy
+
+
+class Standing(Protocol):
+    """What a scope asks of a ticket. ``audiences``: those that its requester met when it was routed."""
+
+    @property
+    def line(self) -> str: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def assignee(self) -> str | None: ...
+    @property
+    def audiences(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Who reads. The one thing that decides which tickets are seen, in every query.
 
-    ``lines`` None means every line (an administrator, an API token of that scope). ``own_only``: those of them on which
-    the reader sees only what is theirs (``reader`` is then an agent's id) and what is nobody's yet."""
+    ``lines`` None means every ticket (an administrator, an API token), and nothing below narrows it. On one of their
+    lines the reader (``reader`` is then an agent's id) always sees what is theirs; of the rest, on lines of
+    ``own_only`` what is nobody's yet, on lines that ``groups`` (line, group) names what is of these groups and of none,
+    and with ``audiences`` what is of a requester who meets one of them."""
 
     reader: str
     lines: frozenset[str] | None
     admin: bool = False
     own_only: frozenset[str] = frozenset()
+    groups: frozenset[tuple[str, str]] = frozenset()
+    audiences: frozenset[str] = frozenset()
 
     def sees_line(self, line: str) -> bool:
         """Whether there may be anything on this line that the reader sees."""
         return self.lines is None or line in self.lines
 
-    def sees(self, line: str, assignee: str | None) -> bool:
+    def groups_on(self, line: str) -> frozenset[str]:
+        """The groups that the reader is cut to on this line; empty: all of it."""
+        return frozenset(group for on, group in self.groups if on == line)
+
+    def sees(self, ticket: Standing) -> bool:
         """Whether a ticket that stands there exists for the reader."""
-        return self.sees_line(line) and (line not in self.own_only or assignee in (None, self.reader))
+        if self.lines is None:
+            return True
+        if ticket.line not in self.lines:
+            return False
+        if ticket.assignee == self.reader:
+            return True
+        if ticket.line in self.own_only and ticket.assignee is not None:
+            return False
+        own = self.groups_on(ticket.line)
+        if own and ticket.group is not None and ticket.group not in own:
+            return False
+        return not self.audiences or not self.audiences.isdisjoint(ticket.audiences)
 
 
 def scope_of(agent: Agent, policy: Policy) -> Scope:
-    """An agent sees their lines; on one that is delegated to a partner, their own tickets and the queue. An
-    administrator sees all."""
+    """An agent sees their lines: of a line on which their card names groups, what is of these and of none; of a line
+    that is delegated to a partner, their own tickets and the queue; with audiences on their card, what is of these
+    requesters. An administrator sees all."""
     if agent.admin:
         return Scope(reader=agent.id, lines=None, admin=True)
     delegated = (key for key in agent.lines if key in policy.lines and policy.lines[key].partner is not None)
-    return Scope(reader=agent.id, lines=agent.lines, own_only=frozenset(delegated))
+    return Scope(
+        reader=agent.id,
+        lines=agent.lines,
+        own_only=frozenset(delegated),
+        groups=frozenset((line, group) for line, group in agent.groups if line in agent.lines),
+        audiences=agent.audiences,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +158,7 @@ class IdentityView:
     address: str
     verified: bool
     name: str = ""
+    unreachable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +196,10 @@ class MessageView:
     raw: str | None
     flags: tuple[str, ...]
     attachments: tuple[AttachmentView, ...]
-    delivery: Mapping[str, Any] | None = None
+    deliveries: tuple[DeliveryView, ...] = ()
+    """Of a message of ours: its ways out, the latest last."""
+    call: Call | None = None
+    """Of a telephone call, what its system said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +250,21 @@ class TicketView:
     version: int = 1
     links: tuple[LinkView, ...] = ()
     checks: tuple[str, ...] = ()
+    audiences: tuple[str, ...] = ()
     suggestions: tuple[int, ...] = ()
     """Tickets that the subject names by number: shown, never joined by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestBrief:
+    """A requester's own request, as they may see it: nothing of what is internal."""
+
+    number: int
+    subject: str
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

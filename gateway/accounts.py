@@ -7,14 +7,17 @@ given as ``<field>_file``, the path of a file that holds it: for secrets.
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from channels.health import Health
+from channels.receiving import Receiver, Receiving
 from domain.errors import Permanent
+from domain.ports import Sender
 
 A = TypeVar("A")
 
@@ -24,10 +27,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """A line of the table of channels. ``channel``: what its messages are of (``email``); ``settings``: the dataclass
-    of one account."""
+    of one account. ``sender`` makes the way out of an account, None for a channel that only takes in. ``receiver``
+    makes what takes in, run by the role that is called like the section; None where it has a role or a route of its
+    own, or only sends. ``sends``: whether an account has a way out, where not every one has."""
 
     channel: str
     settings: type
+    sender: Callable[[Any, Health], Sender] | None = None
+    receiver: Callable[[Any, Receiving], Receiver] | None = None
+    sends: Callable[[Any], bool] = lambda _account: True
 
 
 def accounts_of(
@@ -64,7 +72,7 @@ def _account(where: str, name: str, values: Mapping[str, Any], settings: type[A]
     problems = []
     for key, value in taken.items():
         try:
-            taken[key] = TypeAdapter(hints[key]).validate_python(value)
+            taken[key] = _of_type(hints[key], value)
         except ValidationError as error:
             problems.append(f"{where}.{key}: {error.errors()[0]['msg']}")
     missing = [key for key, field in fields.items() if key not in taken and _required(field)]
@@ -75,6 +83,14 @@ def _account(where: str, name: str, values: Mapping[str, Any], settings: type[A]
         return settings(**taken)
     except ValueError as error:  # what a field's value says together with the others
         raise Permanent(f"{where}: {error}") from error
+
+
+def _of_type(hint: Any, value: Any) -> Any:
+    """A variable of the environment is text: a list in it is written as JSON."""
+    adapter: TypeAdapter[Any] = TypeAdapter(hint)
+    if isinstance(value, str) and get_origin(hint) is tuple:
+        return adapter.validate_json(value)
+    return adapter.validate_python(value)
 
 
 def _required(field: "dataclasses.Field[Any]") -> bool:

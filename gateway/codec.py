@@ -46,6 +46,17 @@ class FactPayload(msgspec.Struct, frozen=True, tag_field="type", tag="fact"):
     v: int = VERSION
 
 
+class ReplyPayload(msgspec.Struct, frozen=True, tag_field="type", tag="reply"):
+    """``reply.<channel>``: a delivery waits to be sent. What it says stands in the store. ``id`` is stable over
+    resends."""
+
+    id: str
+    delivery: str
+    ticket: int
+    channel: str
+    v: int = VERSION
+
+
 class DeadPayload(msgspec.Struct, frozen=True, tag_field="type", tag="dead"):
     """``dead.<subject>``: what could not be handled, whole, with where it came from and why it was given up."""
 
@@ -64,7 +75,14 @@ _MESSAGE = msgspec.json.Decoder(MessagePayload | MessageClaim)
 _FACT = msgspec.json.Decoder(FactPayload)
 _DEAD = msgspec.json.Decoder(DeadPayload)
 
-SCHEMAS: tuple[type[msgspec.Struct], ...] = (EnvelopePayload, MessagePayload, MessageClaim, FactPayload, DeadPayload)
+SCHEMAS: tuple[type[msgspec.Struct], ...] = (
+    EnvelopePayload,
+    MessagePayload,
+    MessageClaim,
+    FactPayload,
+    ReplyPayload,
+    DeadPayload,
+)
 
 
 def encode(payload: msgspec.Struct) -> bytes:

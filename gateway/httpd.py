@@ -7,19 +7,28 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from channels.alerts.account import AlertAccount
+from channels.alerts.http import AlertChannel, AlertDeps
 from channels.form import FormChannel, FormDeps, Limits
+from channels.ivr.account import IvrAccount
+from channels.ivr.http import IvrChannel, IvrDeps
 from channels.support import describe
+from channels.telegram import TelegramAccount, TelegramWebhooks
 from desk import app as desk
 from desk.pages.form import FormPages
 from domain.errors import Fault
-from gateway import metrics
+from gateway import logs, metrics
+from gateway.accounts import accounts_of
 from gateway.explaining import Explainer
 from gateway.intake import BusIntake
 from gateway.live import BusLiveFeed
+from gateway.recordings import HttpRecordings
 from gateway.releases import BusReleases
 from gateway.reservations import BusReservations
 from gateway.wiring import House
 from router.actions import TicketActions
+
+log = logs.get()
 
 Check = Callable[[], Awaitable[None]]
 _CHECK_WITHIN = 3.0
@@ -76,7 +85,11 @@ def pages(house: House, intake: BusIntake, live: BusLiveFeed, base_url: str) -> 
         intake=intake,
         uploads=house.database.uploads,
         releases=releases,
-        actions=TicketActions(house.database.store, house.policies, house.clock, house.ids),
+        actions=TicketActions(house.database.store, house.policies, house.clock, house.ids, house.outlet),
+        deliveries=house.database.deliveries,
+        identities=house.database.identities,
+        channels=house.database.channels,
+        recordings=HttpRecordings(accounts_of(house.settings.channels, "ivr", IvrAccount)),
         reservations=BusReservations(house.bus),
         clock=house.clock,
         ids=house.ids,
@@ -102,7 +115,45 @@ def pages(house: House, intake: BusIntake, live: BusLiveFeed, base_url: str) -> 
         limits=Limits(per_address=settings.form_rate_per_peer),
     )
     FormChannel(form).add_routes(app)
+    IvrChannel(_ivr(house, intake)).add_routes(app)
+    AlertChannel(_alerts(house, intake)).add_routes(app)
+    bots = accounts_of(house.settings.channels, "telegram", TelegramAccount)
+    TelegramWebhooks(bots, house.telegram(intake), base_url).add_routes(app)
     return app
+
+
+def _ivr(house: House, intake: BusIntake) -> IvrDeps:
+    def refused(account: str, reason: str) -> None:
+        metrics.REFUSED.labels(channel="ivr", reason=reason.partition(":")[0]).inc()
+        log.warning("ivr.refused", account=account, reason=reason)
+
+    return IvrDeps(
+        accounts=accounts_of(house.settings.channels, "ivr", IvrAccount),
+        intake=intake,
+        reservations=BusReservations(house.bus, bucket="ivr-keys"),
+        receipt_state=house.receipt,
+        book=house.database.channels,
+        clock=house.clock,
+        ids=house.ids,
+        refused=refused,
+    )
+
+
+def _alerts(house: House, intake: BusIntake) -> AlertDeps:
+    def refused(account: str, reason: str) -> None:
+        metrics.REFUSED.labels(channel="alert", reason=reason.partition(":")[0]).inc()
+        log.warning("alert.refused", account=account, reason=reason)
+
+    return AlertDeps(
+        accounts=accounts_of(house.settings.channels, "alerts", AlertAccount),
+        intake=intake,
+        reservations=BusReservations(house.bus, bucket="alert-keys"),
+        receipt_state=house.receipt,
+        book=house.database.channels,
+        clock=house.clock,
+        ids=house.ids,
+        refused=refused,
+    )
 
 
 async def serve(app: web.Application, listening: socket.socket, stop: asyncio.Event, grace: float) -> None:

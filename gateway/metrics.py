@@ -25,9 +25,29 @@ STAGE_PENDING = Gauge(
 STAGE_OLDEST = Gauge(
     "priyom_stage_oldest_seconds", "Age of the oldest unsettled message.", ["stage"], multiprocess_mode="mostrecent"
 )
+ACCOUNT = Gauge(
+    "priyom_account",
+    "1 for the condition that an account of a channel is in.",
+    ["adapter", "account", "condition"],
+    multiprocess_mode="mostrecent",
+)
+ACCOUNT_TOLD = Gauge(
+    "priyom_account_told_seconds",
+    "Since an account was heard of.",
+    ["adapter", "account"],
+    multiprocess_mode="mostrecent",
+)
+ACCOUNT_OLDEST = Gauge(
+    "priyom_account_oldest_seconds",
+    "Age of the oldest message that an account has not yet given.",
+    ["adapter", "account"],
+    multiprocess_mode="mostrecent",
+)
 ROUTED_SECONDS = Histogram(
     "priyom_accepted_to_routed_seconds", "From acceptance to the commit of its ticket.", ["channel"], buckets=_SECONDS
 )
+SENT = Counter("priyom_sent", "Attempts to send, by what became of them.", ["channel", "state"])
+LOOKUPS = Counter("priyom_lookups", "Questions to the lookup about who writes.", ["outcome"])
 SPOOLED = Gauge("priyom_spooled", "Messages in the local spool.", multiprocess_mode="livesum")
 RELAYED = Counter("priyom_relayed", "Facts sent to the bus.", ["way"])
 RECONCILED = Counter("priyom_reconciled", "What the reconciler mended.", ["what"])

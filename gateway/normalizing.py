@@ -15,6 +15,7 @@ from domain.ports import Blobs
 from gateway import codec
 from gateway.bus import Bus
 from gateway.consumer import Answer, Delivery
+from gateway.lookup import Lookup
 from gateway.parsing import Parser
 from gateway.publishing import Outbound
 from gateway.topology import is_drive, message_subject
@@ -34,7 +35,8 @@ class _Read:
 
 
 class Normalizing:
-    def __init__(self, bus: Bus, blobs: Blobs, parser: Parser) -> None:
+    def __init__(self, bus: Bus, blobs: Blobs, parser: Parser, lookup: Lookup | None = None) -> None:
+        self._lookup = lookup
         self._bus = bus
         self._blobs = blobs
         self._parser = parser
@@ -73,7 +75,7 @@ class Normalizing:
             done = await self._parser.parse(envelope, raw)
         except Permanent as fault:
             return fault
-        message = done.message
+        message = done.message if self._lookup is None else await self._lookup.enrich(done.message)
         if envelope.meta.get(RELEASED):
             message = replace(message, flags=(*message.flags, RELEASED))
         lies_there = envelope.raw is None or message.raw in done.contents

@@ -14,8 +14,8 @@ from domain.ports import Clock
 from gateway import codec, logs, metrics
 from gateway.bus import Bus
 from gateway.publishing import Outbound
-from gateway.topology import SUBJECT_BY_NAME
-from store import Database, Outgoing
+from gateway.topology import SUBJECT_BY_NAME, reply_subject
+from store import REPLY, Database, Outgoing
 
 log = logs.get()
 
@@ -65,6 +65,9 @@ async def send(bus: Bus, database: Database, rows: Sequence[Outgoing], *, way: s
 
 
 def _outbound(row: Outgoing) -> Outbound:
+    if row.fact == REPLY:
+        reply = codec.ReplyPayload(id=row.id, **row.data)
+        return Outbound(reply_subject(reply.channel), codec.encode(reply), row.id, None)
     payload = codec.encode(codec.FactPayload(id=row.id, fact=row.fact, data=row.data))
     return Outbound(SUBJECT_BY_NAME[row.fact], payload, row.id, row.data.get("envelope"))
 

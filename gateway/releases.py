@@ -4,13 +4,14 @@ Called by the desk and ``priyom quarantine release``. A suppressed message goes 
 quarantined envelope to the normalizer.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
 
 from domain.errors import Conflict, Permanent
 from domain.ids import BlobKey
-from domain.message import RELEASED
+from domain.message import RELEASED, Message
 from domain.ports import Blobs, Clock, Ids
 from gateway import codec
 from gateway.bus import Bus
@@ -28,14 +29,15 @@ class BusReleases:
         self._clock = clock
         self._ids = ids
 
-    async def release(self, held_id: str, *, by: str) -> str:
-        """See ``domain.ports.Releases.release``. Raises ``Conflict`` also for a payload that no stage can read."""
+    async def release(self, held_id: str, *, by: str, changed: Callable[[Message], Message] = lambda one: one) -> str:
+        """See ``domain.ports.Releases.release``. ``changed``: what else is to be said on a message that was suppressed.
+        Raises ``Conflict`` also for a payload that no stage can read."""
         claimed = await self._database.books.claim_release(held_id, by, self._clock.now())
-        subject, payload = await self._again(claimed)
+        subject, payload = await self._again(claimed, changed)
         await self._bus.publish(subject, payload, msg_id=self._ids.new(), envelope=claimed.envelope_id)
         return claimed.envelope_id
 
-    async def _again(self, claimed: Release) -> tuple[str, bytes]:
+    async def _again(self, claimed: Release, changed: Callable[[Message], Message]) -> tuple[str, bytes]:
         channel = claimed.origin.rpartition(".")[2]
         try:
             if claimed.payload_blob is None:
@@ -57,5 +59,5 @@ class BusReleases:
                 "This message cannot be read by any stage; its bytes are kept and can be downloaded",
                 reason=str(fault),
             ) from fault
-        message = replace(message, flags=(*message.flags, RELEASED))
+        message = changed(replace(message, flags=(*message.flags, RELEASED)))
         return message_subject(channel), codec.encode(codec.MessagePayload(message=message))

@@ -5,7 +5,7 @@ A wrong setting stops the start and is named as it was written. The policy never
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -17,7 +17,7 @@ from pydantic_settings import (
 
 from domain.errors import Permanent
 
-_SECRETS = ("secret", "nats_url", "database_url")
+_SECRETS = ("secret", "nats_url", "database_url", "lookup_token")
 
 
 class Settings(BaseSettings):
@@ -53,6 +53,14 @@ class Settings(BaseSettings):
     channels: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="accounts of channels: PRIYOM_CHANNELS__<ADAPTER>__<ACCOUNT>__<FIELD>; see docs/channels"
     )
+    lookup_url: str | None = Field(
+        None, description="what is asked about who writes: https://...; see docs/operating.md"
+    )
+    lookup_token: SecretStr | None = Field(None, description="bearer token of the lookup")
+    lookup_timeout: float = Field(1.5, gt=0, le=30, description="most seconds that a message waits for the lookup")
+    lookup_keep: float = Field(300, ge=0, description="seconds that an answer of the lookup is good for")
+    lookup_private: bool = Field(False, description="whether the lookup may be inside our own network")
+    agents_language: Literal["ru", "en"] = Field("ru", description="language of letters to agents: ru or en")
     form_rate_per_peer: int = Field(30, ge=1, description="most form submissions in ten minutes from one address")
     ops: str | None = Field(None, description="where health and metrics of a process without pages listen")
 

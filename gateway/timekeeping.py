@@ -1,4 +1,5 @@
-"""The timekeeper's loops: one fires what is due, the other follows it up. Called by the timekeeper role.
+"""The timekeeper's loops: one fires what is due, one follows it up, one makes tickets of telephone calls whose
+transcript has not come. Called by the timekeeper role.
 
 Firing waits for nothing that follows, so that a backlog of work makes no timer late. A process that made a timer is not
 asked: both look often enough that none of them comes late by a second.
@@ -10,6 +11,7 @@ import contextlib
 from domain.errors import Temporary
 from domain.ports import Clock
 from gateway import logs
+from router.service import Router
 from router.timekeeper import Followed, Timekeeper
 
 log = logs.get()
@@ -20,12 +22,14 @@ _GATHER = 0.05
 _SHARE_OUT_EVERY = 5.0
 _HAND_OVER_EVERY = 1.0
 """Who has gone away, or been removed, has no open tickets a second later."""
+_CALLS_EVERY = 1.0
 _PAUSE = 2.0
 
 
-async def run(timekeeper: Timekeeper, clock: Clock, stop: asyncio.Event) -> None:
+async def run(timekeeper: Timekeeper, router: Router, clock: Clock, stop: asyncio.Event) -> None:
     fired = asyncio.Event()
     async with asyncio.TaskGroup() as loops:
+        loops.create_task(_take_calls(router, stop))
         loops.create_task(_fire(timekeeper, clock, fired, stop))
         loops.create_task(_follow(timekeeper, fired, stop))
 
@@ -75,6 +79,20 @@ async def _follow(timekeeper: Timekeeper, fired: asyncio.Event, stop: asyncio.Ev
             log.warning("timers.postponed", reason=error.reason)
             await _wait(stop, _PAUSE)
         await _wait(fired, _LOOK_EVERY)
+
+
+async def _take_calls(router: Router, stop: asyncio.Event) -> None:
+    """Calls that have waited long enough become tickets."""
+    while not stop.is_set():
+        try:
+            while (routed := await router.overdue_calls()).effects and not stop.is_set():
+                log.info("calls.ticketed", count=len(routed.effects))
+            for fault in routed.failed.values():
+                log.error("call.failed", error=type(fault).__name__, reason=str(fault)[:500])
+        except Temporary as error:
+            log.warning("calls.postponed", reason=error.reason)
+            await _wait(stop, _PAUSE)
+        await _wait(stop, _CALLS_EVERY)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -9,10 +9,12 @@ from typing import Literal
 
 from domain.facts import (
     DeliveryReported,
+    DeliverySettled,
     DuplicateReceived,
     Fact,
     InternalAnswered,
     InternalRequested,
+    LettersMuted,
     MessageAppended,
     NobodyEligible,
     NoticeDue,
@@ -65,7 +67,8 @@ class ConsumerSpec:
 INTAKE = StreamSpec(name="INTAKE", subjects=("intake.*",), durable=True)
 MESSAGE = StreamSpec(name="MESSAGE", subjects=("message.*", "drive.*"), durable=False, max_age=7 * DAY)
 TICKET = StreamSpec(name="TICKET", subjects=("ticket.*",), durable=False, max_age=7 * DAY)
-REPLY = StreamSpec(name="REPLY", subjects=("reply.*",), durable=True)
+REPLY = StreamSpec(name="REPLY", subjects=("reply.*",), durable=True, max_age=7 * DAY)
+"""Wakes whoever sends. What is to be sent stands in the store, and is found there without it, a second later."""
 DEAD = StreamSpec(name="DEAD", subjects=("dead.>",), durable=True, max_age=90 * DAY)
 """The keeper takes each letter into the quarantine at once, with its payload; the stream is the copy behind it."""
 STREAMS: tuple[StreamSpec, ...] = (INTAKE, MESSAGE, TICKET, REPLY, DEAD)
@@ -74,7 +77,9 @@ NORMALIZER = ConsumerSpec(stream="INTAKE", durable="normalizer", filter="intake.
 DRIVER = ConsumerSpec(stream="MESSAGE", durable="driver", filter="drive.*", batch=16)
 ROUTER = ConsumerSpec(stream="MESSAGE", durable="router", filter="message.*", batch=200)
 KEEPER = ConsumerSpec(stream="DEAD", durable="keeper", filter="dead.>", batch=32)
-CONSUMERS: tuple[ConsumerSpec, ...] = (NORMALIZER, DRIVER, ROUTER, KEEPER)
+OUTBOUND = ConsumerSpec(stream="REPLY", durable="outbound", filter="reply.*", batch=64)
+NOTICES = ConsumerSpec(stream="TICKET", durable="notices", filter="ticket.notice_due", batch=16)
+CONSUMERS: tuple[ConsumerSpec, ...] = (NORMALIZER, DRIVER, ROUTER, KEEPER, OUTBOUND, NOTICES)
 
 RETRY_LADDER: tuple[float, ...] = (1.0, 5.0, 30.0, 120.0, 600.0, 1_800.0)
 """Seconds before a message that failed is tried again; after the last rung it is a dead letter."""
@@ -101,6 +106,8 @@ FACT_SUBJECTS: dict[type[Fact], str] = {
     InternalAnswered: "ticket.internal_answered",
     WorkLogged: "ticket.work_logged",
     TicketMarked: "ticket.marked",
+    DeliverySettled: "ticket.delivery_settled",
+    LettersMuted: "ticket.letters_muted",
 }
 SUBJECT_BY_NAME: dict[str, str] = {fact.NAME: subject for fact, subject in FACT_SUBJECTS.items()}
 
@@ -114,6 +121,10 @@ def intake_subject(channel: str) -> str:
 
 def message_subject(channel: str) -> str:
     return f"message.{channel}"
+
+
+def reply_subject(channel: str) -> str:
+    return f"reply.{channel}"
 
 
 def drive_subject(channel: str) -> str:

@@ -10,28 +10,52 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from channels.alerts.account import AlertAccount
+from channels.alerts.sender import AlertSender
+from channels.health import Health
+from channels.imap import ImapAccount
+from channels.ivr.account import IvrAccount
+from channels.mailout import MailAccount, MailSender
+from channels.receiving import Receiver, Receiving
 from channels.smtp import SmtpSettings
+from channels.telegram import TelegramAccount, TelegramDeps, TelegramSender
 from domain.errors import Permanent
+from domain.outgoing import Outlet
+from domain.ports import Sender
 from domain.views import Receipt
-from gateway import accounts, logs
+from gateway import accounts, logs, metrics
 from gateway.accounts import Channel
 from gateway.bus import Bus
 from gateway.intake import BusIntake
+from gateway.lookup import Lookup
 from gateway.policies import Policies
 from gateway.relay import Relay
+from gateway.releases import BusReleases
+from gateway.requests import Requests
 from gateway.settings import Settings
 from gateway.spool import Spool
 from gateway.system import SystemClock, UlidIds
 from gateway.topology import INTAKE
+from router.actions import TicketActions
 from store import Database
 from store.blobs import FileBlobs
 
 log = logs.get()
 
 
-CHANNELS: Mapping[str, Channel] = {}
+CHANNELS: Mapping[str, Channel] = {
+    "alerts": Channel(
+        channel="alert", settings=AlertAccount, sender=AlertSender, sends=lambda account: bool(account.annotates)
+    ),
+    "ivr": Channel(channel="ivr", settings=IvrAccount),
+    "imap": Channel(channel="email", settings=ImapAccount),
+    "mail": Channel(channel="email", settings=MailAccount, sender=MailSender),
+    "telegram": Channel(channel="telegram", settings=TelegramAccount, sender=TelegramSender),
+}
 """Channels whose accounts stand in the settings, by their section there."""
 
 
@@ -56,6 +80,91 @@ class House:
         """An adapter's own spool, where there is a folder that survives the process."""
         folder = spool_folder(self.settings)
         return Spool(folder / adapter, limit_bytes=self.settings.spool_limit) if folder is not None else None
+
+    @property
+    def requests(self) -> Requests:
+        """What people may do with their own requests. Who settles one is sent no letter about it."""
+        actions = TicketActions(self.database.store, self.policies, self.clock, self.ids)
+        releases = BusReleases(self.database, self.bus, self.blobs, self.clock, self.ids)
+        return Requests(self.database, actions, releases, self.policies, self.clock)
+
+    @property
+    def outlet(self) -> Outlet:
+        """What this installation can send on."""
+        able = {
+            line.channel
+            for name, line in CHANNELS.items()
+            if line.sender is not None and any(map(line.sends, self._accounts(name, line).values()))
+        }
+        return Outlet(channels=frozenset(able), base_url=(self.settings.base_url or "").rstrip("/"))
+
+    def _accounts(self, adapter: str, line: Channel) -> Mapping[str, Any]:
+        return accounts.accounts_of(self.settings.channels, adapter, line.settings)
+
+    def telegram(self, intake: BusIntake) -> TelegramDeps:
+        """What every bot works with."""
+        return TelegramDeps(
+            intake=intake,
+            blobs=self.blobs,
+            bookmarks=self.database.channels,
+            requests=self.requests,
+            policy=self.policies,
+            book=self.database.channels,
+            clock=self.clock,
+            log=log,
+            refused=lambda reason: metrics.REFUSED.labels(channel="telegram", reason=reason).inc(),
+        )
+
+    def receivers(self, adapter: str, intake: BusIntake) -> list[Receiver]:
+        """What takes in on each account of a channel that brings a receiver."""
+        line = CHANNELS[adapter]
+        assert line.receiver is not None
+        known = self._accounts(adapter, line)
+        return [line.receiver(account, self._receiving(adapter, name, line, intake)) for name, account in known.items()]
+
+    def _receiving(self, adapter: str, account: str, line: Channel, intake: BusIntake) -> Receiving:
+        def refused(reason: str) -> None:
+            metrics.REFUSED.labels(channel=line.channel, reason=reason).inc()
+
+        return Receiving(
+            account=account,
+            intake=intake,
+            blobs=self.blobs,
+            bookmarks=self.database.channels,
+            requests=self.requests,
+            policy=self.policies,
+            health=Health(self.database.channels, self.clock, adapter=adapter, account=account, channel=line.channel),
+            clock=self.clock,
+            ids=self.ids,
+            log=log,
+            refused=refused,
+        )
+
+    def lookup(self) -> Lookup | None:
+        """Our own systems, asked about who writes; None where none is named."""
+        settings = self.settings
+        if settings.lookup_url is None:
+            return None
+        return Lookup(
+            settings.lookup_url,
+            token=settings.lookup_token.get_secret_value() if settings.lookup_token else "",
+            timeout=settings.lookup_timeout,
+            keep=timedelta(seconds=settings.lookup_keep),
+            clock=self.clock,
+            private=settings.lookup_private,
+        )
+
+    def senders(self) -> dict[str, dict[str, Sender]]:
+        """Channel -> account -> its way out."""
+        found: dict[str, dict[str, Sender]] = {}
+        for adapter, line in CHANNELS.items():
+            if line.sender is None:
+                continue
+            known = self._accounts(adapter, line)
+            for name, account in known.items():
+                health = Health(self.database.channels, self.clock, adapter=adapter, account=name, channel=line.channel)
+                found.setdefault(line.channel, {})[name] = line.sender(account, health)
+        return found
 
     async def receipt(self, envelope_id: str) -> Receipt | None:
         """The ledger's word on an envelope; without one, whether it is under way at all."""

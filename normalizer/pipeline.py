@@ -4,12 +4,12 @@
 work is bounded by counts (see ``mail.caps``): what cannot be parsed becomes a message with the raw mail attached.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from domain.errors import Permanent
 from domain.message import AuthenticationResult, Envelope, Message, Normalized
-from normalizer import fallback, form, language
+from normalizer import alert, fallback, form, ivr, language, plain, telegram
 from normalizer.mail import authentication, automatic, caps, content, markup, parties, parts, quoting, thread
 from normalizer.mail.automatic import Recognised
 from normalizer.mail.content import Content
@@ -18,6 +18,8 @@ from normalizer.mail.parts import Part
 from normalizer.mail.quoting import Split
 from normalizer.mail.thread import Thread
 
+CONTEXT = "x-context-"
+"""Fields of mails that a product of ours writes: what stands behind it names a field of the request."""
 _NOTHING_SPLIT = Split("", "", "", "")
 _NOTHING_RECOGNISED = Recognised(None, (), ())
 
@@ -40,6 +42,7 @@ class Draft:
     recognised: Recognised = _NOTHING_RECOGNISED
     authentication: tuple[AuthenticationResult, ...] = ()
     language: str | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
 
 
 Step = Callable[[Draft], Draft]
@@ -114,6 +117,14 @@ def read_authentication(draft: Draft) -> Draft:
     return replace(draft, authentication=authentication.read(draft.root.headers))
 
 
+def read_context(draft: Draft) -> Draft:
+    """What a product of ours says of itself in the mails that it writes: ``X-Context-Version: 8.4``."""
+    headers = draft.root.headers
+    named = [name for name in headers.fields if name.startswith(CONTEXT) and len(name) > len(CONTEXT)]
+    known = {name.removeprefix(CONTEXT).replace("-", "_"): headers.text(name) for name in named[: caps.CONTEXT]}
+    return replace(draft, context={name: value[: caps.CONTEXT_VALUE] for name, value in known.items() if value})
+
+
 def tell_language(draft: Draft) -> Draft:
     """Of the new text; a text too short to tell by is read together with the subject."""
     told = language.tell(draft.split.text) or language.tell(f"{draft.subject}\n{draft.split.text}")
@@ -136,6 +147,7 @@ STEPS: tuple[Step, ...] = (
     trim_quotes,
     recognise_automatic,
     read_authentication,
+    read_context,
     tell_language,
     attach_what_was_cut,
 )
@@ -143,11 +155,19 @@ STEPS: tuple[Step, ...] = (
 
 def normalize(envelope: Envelope, raw: bytes) -> Normalized:
     """The message that the bytes hold. Raises ``Permanent`` for a channel without a normaliser and for a malformed
-    form; never for mail."""
+    form or call; never for mail."""
+    if envelope.media_type == plain.MEDIA_TYPE:
+        return plain.normalize(envelope, raw)
     if envelope.channel == "email":
         return _mail(envelope, raw)
     if envelope.channel in ("form", "api"):
         return form.normalize(envelope, raw)
+    if envelope.channel == "ivr":
+        return ivr.normalize(envelope, raw)
+    if envelope.channel == "alert":
+        return alert.normalize(envelope, raw)
+    if envelope.channel == "telegram":
+        return telegram.normalize(envelope, raw)
     raise Permanent("This channel is not supported", reason=f"no normaliser for channel {envelope.channel[:40]!r}")
 
 
@@ -205,6 +225,7 @@ def _finished(draft: Draft) -> Normalized:
         automatic=draft.recognised.automatic,
         bounces=draft.recognised.bounces,
         authentication=draft.authentication,
+        fields=draft.context,
         flags=tuple(dict.fromkeys(draft.flags)),
     )
     return Normalized(message=message, contents=draft.content.contents)

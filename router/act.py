@@ -1,16 +1,15 @@
 """One command on one ticket -> what it changes, or why it may not be. Pure: everything it rests on is an argument.
 
-Called by ``router.actions`` for agents and API clients, and by the timekeeper for what comes due.
+Called by ``router.actions`` for agents and API clients, by the timekeeper for what comes due, and by ``router.calling``
+for what is still told of a call.
 """
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any, cast
 
 from domain.clocks import ClockRecord
-from domain.commands import Actor as ActorOf
 from domain.commands import (
     AddNote,
     Assign,
@@ -21,66 +20,99 @@ from domain.commands import (
     LogWork,
     Mark,
     Reassign,
+    Reply,
     Return,
     SetStatus,
     Tick,
 )
-from domain.effects import Changed, Link, Note, Work
+from domain.effects import Changed
 from domain.errors import Invalid, Refused
 from domain.facts import (
     Fact,
-    MessageAppended,
     NobodyEligible,
     SlaEnded,
     StatusChanged,
     TicketAssigned,
     TicketClassified,
     TicketEscalated,
-    TicketLinked,
-    TicketMarked,
     TicketReturned,
-    WorkLogged,
 )
-from domain.people import Agent, Worker
 from domain.policy import Line, Policy
-from domain.ports import Ids
 from domain.status import MOVES, Status, may_move
 from domain.ticket import UNASSIGNED, Priority, TicketState
-from router.clockwork import events_of, moved, over, reclassified, reopened, settled, timers_of
+from router import annotate
+from router.clockwork import answered, events_of, moved, over, reclassified, reopened, settled, timers_of
+from router.forwarding import NOWHERE, sent_on
 from router.guards import may_move_on, may_pass_on, route
+from router.replying import reply, told_of
+from router.setting import Setting, said
 from router.steps.assign import Wanted, assign, automatic
+from router.steps.entitle import QUOTA_ASK
 from router.steps.prioritise import raise_by
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What an action rests on beside the ticket and the command. ``agents``: those the command names, by id.
-    ``others``: numbers of tickets the command names that exist for the actor. ``workers``: agents of the lines that
-    share their tickets out."""
-
-    policy: Policy
-    now: datetime
-    actor: ActorOf
-    ids: Ids
-    agents: Mapping[str, Agent]
-    others: frozenset[int] = frozenset()
-    workers: tuple[Worker, ...] = ()
+from router.verdict import Open
 
 
 def act(ticket: TicketState, command: Command, setting: Setting) -> Changed:
     """Raises ``Invalid`` for a value that is not there, ``Refused`` for what the process does not allow now."""
     changed = _ACTS[type(command)](ticket, command, setting)
+    return _finished(ticket, changed, setting, answering=isinstance(command, Reply))
+
+
+def classify_anew(
+    ticket: TicketState, verdict: Open, fields: Mapping[str, Any], because: str, setting: Setting
+) -> Changed:
+    """An open ticket as the rules have it once more is known of the request; with nothing to change, no facts."""
+    policy = setting.policy
+    after = replace(
+        ticket,
+        catalog=verdict.catalog,
+        kind=verdict.kind,
+        impact=verdict.impact,
+        urgency=verdict.urgency,
+        priority=verdict.priority,
+        requester=verdict.requester,
+        organization=verdict.organization,
+        plan=verdict.plan,
+        fields=fields,
+    )
+    if verdict.line != ticket.line:
+        after = _on_line(after, policy.lines[verdict.line], verdict.group, fields, setting)
+    elif verdict.group != ticket.group:
+        flags = tuple(flag for flag in ticket.flags if flag != UNASSIGNED)
+        after = replace(after, group=verdict.group, assignee=None, flags=flags)
+    goes_on = (after.line, after.group) != (ticket.line, ticket.group)
+    changed = _differences(ticket, after)
+    if not changed and after.plan == ticket.plan:
+        return Changed(before=ticket, after=after, facts=())
+    after = replace(after, clocks=reclassified(after, policy, setting.now, setting.ids))
+    classified = TicketClassified(**said(ticket, setting), line=after.line, changed=changed, because=because)
+    facts: tuple[Fact, ...] = (classified,) if changed else ()
+    told = Changed(before=ticket, after=after, facts=facts)
+    if goes_on:
+        told = replace(told, facts=(*facts, _assigned(after, setting, because)))
+        told = _shared_out(told, setting) if QUOTA_ASK not in verdict.flags else told
+    return _finished(ticket, told, setting, answering=False)
+
+
+def _finished(ticket: TicketState, changed: Changed, setting: Setting, *, answering: bool) -> Changed:
+    """With the clocks that stopped, the timers and the letters that follow."""
     after = changed.after
     stopped = tuple(_ended(clock, after, setting) for clock in over(ticket.clocks, after.clocks))
     moved_on = (after.clocks, after.status, after.kind) != (ticket.clocks, ticket.status, ticket.kind)
     timers = timers_of(after, setting.policy) if moved_on else None
-    facts = (*changed.facts, *stopped)
-    return replace(changed, facts=facts, timers=timers, events=events_of(facts, setting.policy, setting.now))
+    letters, muted = told_of(changed, setting, answering=answering)
+    forwards, sent, known = sent_on(changed, setting)
+    if not known and NOWHERE not in after.flags:
+        changed = replace(changed, after=replace(after, flags=(*after.flags, NOWHERE)))
+    facts = (*changed.facts, *stopped, *muted, *sent)
+    events = events_of(facts, setting.policy, setting.now)
+    written = (*changed.letters, *letters, *forwards)
+    return replace(changed, facts=facts, timers=timers, events=events, letters=written)
 
 
 def _ended(clock: ClockRecord, after: TicketState, setting: Setting) -> SlaEnded:
     return SlaEnded(
-        **_said(after, setting),
+        **said(after, setting),
         line=after.line,
         target=clock.target,
         cell=clock.cell,
@@ -91,12 +123,18 @@ def _ended(clock: ClockRecord, after: TicketState, setting: Setting) -> SlaEnded
     )
 
 
-def _note(ticket: TicketState, command: AddNote, setting: Setting) -> Changed:
-    if not command.text.strip() and not command.files:
-        raise Invalid("text", "is empty")
-    note = Note(id=setting.ids.new(), author=setting.actor, text=command.text.strip("\n"), files=command.files)
-    fact = MessageAppended(**_said(ticket, setting), message=note.id, direction="note", line=ticket.line)
-    return Changed(before=ticket, after=ticket, facts=(fact,), note=note)
+def _reply(ticket: TicketState, command: Reply, setting: Setting) -> Changed:
+    _open_only(ticket)
+    written = reply(ticket, command, setting)
+    after = replace(ticket, clocks=answered(ticket, setting.policy, setting.now))
+    wanted = command.status
+    if wanted is None and ticket.status is Status.CLASSIFICATION:
+        wanted = Status.IN_PROGRESS
+    if wanted is None:
+        return replace(written, after=after)
+    moving = SetStatus(status=wanted, substatus=command.substatus, fields=command.fields)
+    moved_on = _status(after, moving, setting)
+    return replace(written, after=moved_on.after, facts=(*written.facts, *moved_on.facts))
 
 
 def _status(ticket: TicketState, command: SetStatus, setting: Setting) -> Changed:
@@ -125,7 +163,7 @@ def _to_status(ticket: TicketState, command: SetStatus, setting: Setting) -> Cha
         after = replace(after, clocks=reopened(after, policy, setting.now, setting.ids))
     after = replace(after, clocks=settled(after, policy, setting.now))
     fact = StatusChanged(
-        **_said(ticket, setting),
+        **said(ticket, setting),
         old=old,
         new=new,
         substatus=command.substatus,
@@ -146,6 +184,8 @@ def _assign(ticket: TicketState, command: Assign, setting: Setting) -> Changed:
             missing.append(("assignee", f"{agent.name} is not active"))
         if ticket.line not in agent.lines:
             missing.append(("assignee", f"{agent.name} does not work on line {ticket.line}"))
+        if agent.audiences and agent.audiences.isdisjoint(ticket.audiences):
+            missing.append(("assignee", f"{agent.name} does not serve this requester's audience"))
         if missing:
             raise Refused("This agent cannot have the ticket.", tuple(missing))
     if command.agent == ticket.assignee:
@@ -167,7 +207,7 @@ def _escalate(ticket: TicketState, command: Escalate, setting: Setting) -> Chang
         may_pass_on(ticket, fields, setting.policy)
     after = _on_line(ticket, line, command.group, fields, setting)
     fact = TicketEscalated(
-        **_said(ticket, setting), line=line.key, old=ticket.line, group=command.group, because=command.reason
+        **said(ticket, setting), line=line.key, old=ticket.line, group=command.group, because=command.reason
     )
     return _shared_out(Changed(before=ticket, after=after, facts=(fact,)), setting)
 
@@ -183,7 +223,7 @@ def _return(ticket: TicketState, command: Return, setting: Setting) -> Changed:
     line = _chosen_line(command.line, below, ticket, setting.policy, "below")
     after = _on_line(ticket, line, command.group, ticket.fields, setting)
     fact = TicketReturned(
-        **_said(ticket, setting),
+        **said(ticket, setting),
         line=line.key,
         old=ticket.line,
         group=command.group,
@@ -222,8 +262,8 @@ def _classify(ticket: TicketState, command: Classify, setting: Setting) -> Chang
     if not changed:
         return Changed(before=ticket, after=ticket, facts=())
     after = replace(after, clocks=reclassified(after, policy, setting.now, setting.ids))
-    said = _said(ticket, setting)
-    facts: tuple[Fact, ...] = (TicketClassified(**said, line=after.line, changed=changed, because=command.reason),)
+    classified = TicketClassified(**said(ticket, setting), line=after.line, changed=changed, because=command.reason)
+    facts: tuple[Fact, ...] = (classified,)
     if not follows:
         return Changed(before=ticket, after=after, facts=facts)
     facts = (*facts, _assigned(after, setting, f"{catalog} belongs to line {line}"))
@@ -249,13 +289,14 @@ def _shared_out(changed: Changed, setting: Setting, *, without: str | None = Non
         engineer=ticket.engineer,
         previous=ticket.held_by.get(ticket.line),
         without=without,
+        audiences=ticket.audiences,
     )
     choice = assign(wanted, setting.workers, setting.policy, setting.now)
     if choice.alarm:
         told_already = UNASSIGNED in ticket.flags
         flags = ticket.flags if told_already else (*ticket.flags, UNASSIGNED)
         alarm = NobodyEligible(
-            **_said(ticket, setting), line=ticket.line, group=ticket.group, considered=len(choice.considered)
+            **said(ticket, setting), line=ticket.line, group=ticket.group, considered=len(choice.considered)
         )
         facts = changed.facts if told_already else (*changed.facts, alarm)
         return replace(changed, after=replace(ticket, flags=flags), facts=facts)
@@ -265,70 +306,29 @@ def _shared_out(changed: Changed, setting: Setting, *, without: str | None = Non
     return replace(changed, after=after, facts=(*changed.facts, _assigned(after, setting, why)))
 
 
-def _link(ticket: TicketState, command: LinkTo, setting: Setting) -> Changed:
-    if command.other == ticket.number:
-        raise Invalid("ticket", "is this ticket itself")
-    if command.other not in setting.others:
-        raise Invalid("ticket", "no such ticket")
-    fact = TicketLinked(**_said(ticket, setting), line=ticket.line, other=command.other, relation=command.relation)
-    link = Link(other=command.other, relation=command.relation)
-    return Changed(before=ticket, after=ticket, facts=(fact,), link=link)
-
-
-def _mark(ticket: TicketState, command: Mark, setting: Setting) -> Changed:
-    if command.flag in ticket.flags:
-        return Changed(before=ticket, after=ticket, facts=())
-    fact = TicketMarked(**_said(ticket, setting), line=ticket.line, flag=command.flag, because=command.reason)
-    return Changed(before=ticket, after=replace(ticket, flags=(*ticket.flags, command.flag)), facts=(fact,))
-
-
-def _tick(ticket: TicketState, command: Tick, setting: Setting) -> Changed:
-    kind = setting.policy.kinds.get(ticket.kind)
-    known = {check.key for stage in (kind.stages.values() if kind else ()) for check in stage.checklist}
-    unknown = sorted((command.done | command.undone) - known)
-    if unknown:
-        raise Invalid("checks", f"kind {ticket.kind} has no item {unknown[0]}")
-    checks = (ticket.checks | command.done) - command.undone
-    if checks == ticket.checks:
-        return Changed(before=ticket, after=ticket, facts=())
-    changed = {"checks": sorted(checks ^ ticket.checks)}
-    fact = TicketClassified(**_said(ticket, setting), line=ticket.line, changed=changed)
-    return Changed(before=ticket, after=replace(ticket, checks=checks), facts=(fact,))
-
-
-def _work(ticket: TicketState, command: LogWork, setting: Setting) -> Changed:
-    if not command.minutes:
-        raise Invalid("minutes", "is 0")
-    fact = WorkLogged(**_said(ticket, setting), line=ticket.line, minutes=command.minutes)
-    work = Work(minutes=command.minutes, text=command.text.strip(), author=setting.actor)
-    return Changed(before=ticket, after=ticket, facts=(fact,), work=work)
-
-
 _ACTS = cast(
     "dict[type, Callable[[TicketState, Command, Setting], Changed]]",
     {
-        AddNote: _note,
+        AddNote: annotate.note,
+        Reply: _reply,
         SetStatus: _status,
         Assign: _assign,
         Escalate: _escalate,
         Return: _return,
         Classify: _classify,
-        LinkTo: _link,
-        Mark: _mark,
+        LinkTo: annotate.link,
+        Mark: annotate.mark,
         Reassign: _reassign,
-        Tick: _tick,
-        LogWork: _work,
+        Tick: annotate.tick,
+        LogWork: annotate.work,
     },
 )
 
 
-def _said(ticket: TicketState, setting: Setting) -> dict[str, Any]:
-    return {"ticket": ticket.number, "at": setting.now, "by": setting.actor.id}
-
-
 def _assigned(ticket: TicketState, setting: Setting, because: str) -> TicketAssigned:
-    said = _said(ticket, setting)
-    return TicketAssigned(**said, line=ticket.line, group=ticket.group, assignee=ticket.assignee, because=because)
+    return TicketAssigned(
+        **said(ticket, setting), line=ticket.line, group=ticket.group, assignee=ticket.assignee, because=because
+    )
 
 
 def _open_only(ticket: TicketState) -> None:

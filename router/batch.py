@@ -7,14 +7,16 @@ Lets the second mail of a conversation join the ticket that the first one opened
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from domain.calls import KnownCall
 from domain.effects import Appended, Effect, Opened, Outcome, Repeated
-from domain.identity import mail_domain
+from domain.identity import Identity, mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
 from domain.people import Worker
-from domain.ports import Recollection
 from domain.status import OPEN, Status
-from domain.ticket import Earlier, KnownTicket
+from domain.ticket import Earlier, Incident, KnownTicket, TicketState
 from domain.tokens import find_tokens, verify_ticket
+from domain.unitofwork import Recollection
+from router.incidents import incident_of
 from router.known import Known
 from router.steps.assign import busier
 
@@ -31,7 +33,14 @@ def claimed_tokens(message: Message) -> tuple[str, ...]:
 
 
 class BatchView:
-    def __init__(self, recalled: Recollection, secret: bytes, workers: Iterable[Worker] = ()) -> None:
+    def __init__(
+        self,
+        recalled: Recollection,
+        secret: bytes,
+        workers: Iterable[Worker] = (),
+        incidents: Iterable[Incident] = (),
+    ) -> None:
+        self._incidents = {incident.number: incident for incident in incidents}
         self._recalled = recalled
         self._secret = secret
         self._workers = {worker.id: worker for worker in workers}
@@ -56,6 +65,8 @@ class BatchView:
         keys: set[str] = set()
         count = 0
         for message in messages:
+            if message.call is not None:  # counted with its call
+                continue
             joins = any(h in self._recalled.conversations or h in handles for h in message.conversation)
             known = message.key in self._recalled.keys or message.key in keys
             if not (joins or known or message.tokens or message.automatic or self.is_handled(message)):
@@ -68,7 +79,7 @@ class BatchView:
         """What a decision on the message may rest on, as of now in the batch."""
         recalled = self._recalled
         owner = recalled.domains.get(mail_domain(message.sender.address))
-        identity = recalled.identities[message.sender.channel, message.sender.address]
+        identity = self.identity(message)
         verified, forged = self._verified(message.tokens)
         reported, _ = self._verified(claimed_tokens(message))
         returned = [bounce.message_id for bounce in message.bounces if bounce.message_id]
@@ -85,14 +96,51 @@ class BatchView:
             forged=forged,
             conversations=self._tickets(_found(recalled.conversations, message.conversation)),
             natives=self._tickets(_found(recalled.natives, message.references)),
-            same_id=first is None and message.native_id in recalled.natives,
+            same_id=first is None and not _shares_its_id(message) and message.native_id in recalled.natives,
             earlier=recalled.repeats.get(identity.id, ())[:_MAX_CANDIDATES],
             used=_by_organization(recalled.used, concerned),
             worked=_by_organization(recalled.worked, concerned),
-            workers=tuple(self._workers.values()),
+            workers=self.workers,
             parent=self._ticket(message.parent),
+            chosen=self._ticket(message.choice),
+            ours=bool(message.native_id and self._verified(find_tokens([message.native_id]))[0]),
+            named_organization=recalled.organizations.get(message.organization or ""),
+            incidents=tuple(self._incidents.values()),
             reported=next(iter(self._tickets([*reported, *_found(recalled.natives, returned)])), None),
         )
+
+    def identity(self, message: Message) -> Identity:
+        """Who wrote it."""
+        return self._recalled.identities[message.sender.channel, message.sender.address]
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """As they stand in this batch."""
+        return tuple(self._workers.values())
+
+    def conversation(self, message: Message) -> KnownTicket | None:
+        """The ticket that the message's handles lead to."""
+        return next(iter(self._tickets(_found(self._recalled.conversations, message.conversation))), None)
+
+    @property
+    def calls(self) -> Mapping[str, KnownCall]:
+        return self._recalled.calls
+
+    def came_before(self, message: Message) -> bool:
+        """Its key is there: it is a duplicate, or an event that was parked."""
+        return message.key in self._recalled.keys
+
+    def ticket(self, number: int | None) -> KnownTicket | None:
+        return self._ticket(number)
+
+    def organization_name(self, organization: str | None) -> str:
+        known = self._recalled.organizations.get(organization or "")
+        return known.name if known is not None else ""
+
+    def department(self, organization: str | None) -> str:
+        """The address of the department that an organisation names for what is forwarded to it."""
+        known = self._recalled.organizations.get(organization or "")
+        return known.department if known is not None else ""
 
     def remember(self, effect: Effect) -> None:
         """Takes in what was decided, for the messages that come after it in the batch."""
@@ -109,11 +157,24 @@ class BatchView:
         elif isinstance(effect, Appended):
             number = effect.number
             if effect.status is not None:
-                recalled.tickets[number] = replace(recalled.tickets[number], status=effect.status, closed_at=None)
+                closed_at = effect.decision.decided_at if effect.status is Status.CLOSED else None
+                known = replace(recalled.tickets[number], status=effect.status, closed_at=closed_at)
+                recalled.tickets[number] = known
         first, held = recalled.keys.get(message.key, (message.envelope_id, None))
         recalled.keys[message.key] = (first, number if held is None else held)
         if number is not None:
             self._claim(message, number)
+
+    def watch(self, effect: Effect, states: Mapping[int, TicketState]) -> None:
+        """Keeps which alerts are in work, for the requests of customers that come after this one in the batch."""
+        alert = effect.message.alert
+        if alert is None or not isinstance(effect, (Opened, Appended)):
+            return
+        number = effect.ticket.number if isinstance(effect, Opened) else effect.number
+        if alert.status == "resolved":
+            self._incidents.pop(number, None)
+        elif number in states:
+            self._incidents[number] = incident_of(states[number], effect.decision.decided_at)
 
     def _count(self, effect: Opened) -> None:
         """The ticket among the requester's, their organisation's and its agent's."""
@@ -178,8 +239,16 @@ def _found(numbers: dict[str, int], keys: Iterable[str]) -> list[int]:
     return [numbers[key] for key in keys if key in numbers]
 
 
+def _shares_its_id(message: Message) -> bool:
+    """The events of one call have one id, and so have those of one alert."""
+    return message.call is not None or message.alert is not None
+
+
 def _opened(effect: Opened) -> KnownTicket:
+    watched = effect.message.alert is not None
     return KnownTicket(
+        untouched=watched and effect.ticket.assignee is None,
+        kind=effect.ticket.kind if watched else None,
         number=effect.ticket.number,
         status=Status(effect.ticket.status),
         line=effect.ticket.line,

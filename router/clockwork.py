@@ -18,6 +18,7 @@ from domain.policy import Plan, Policy
 from domain.ports import Ids
 from domain.status import Status
 from domain.ticket import TicketState
+from router.letters import letter_on
 from router.steps.clocks import TARGETS, start_clock
 from router.verdict import ClockStart
 
@@ -53,6 +54,9 @@ def begun(start: ClockStart, ids: Ids, why: str) -> ClockRecord:
 def rests(target: Target, ticket: TicketState, policy: Policy) -> bool:
     """Whether a clock stands still in the status, or the substatus, that the ticket has."""
     if ticket.status in PAUSES[target]:
+        return True
+    line = policy.lines.get(ticket.line)
+    if line is not None and line.forwards_to is not None and line.pauses and target != "line_stay":
         return True
     kind = policy.kinds.get(ticket.kind)
     if ticket.status is Status.INTERNAL:
@@ -94,6 +98,16 @@ def answered_back(ticket: TicketState, policy: Policy, at: datetime, ids: Ids) -
     waiting = any(is_open(clock) and clock.target in ("first_response", "next_response") for clock in ticket.clocks)
     started = None if waiting else _begin(ticket, "next_response", policy, at, ids, "the requester wrote")
     return ticket.clocks if started is None else (*ticket.clocks, started)
+
+
+def answered(ticket: TicketState, policy: Policy, now: datetime) -> tuple[ClockRecord, ...]:
+    """Somebody of us has answered the requester: what was promised as an answer is done."""
+    clocks = []
+    for clock in ticket.clocks:
+        calendar = policy.calendars.get(clock.calendar)
+        awaited = clock.target in ("first_response", "next_response") and calendar is not None
+        clocks.append(ended(clock, calendar, now) if awaited and calendar is not None else clock)
+    return tuple(clocks)
 
 
 def moved(ticket: TicketState, policy: Policy, now: datetime, ids: Ids) -> tuple[ClockRecord, ...]:
@@ -170,6 +184,10 @@ def timers_of(ticket: TicketState, policy: Policy) -> tuple[Timer, ...]:
         since = ticket.status_at or ticket.created_at
         at = policy.calendars[line.calendar].add(since, kind.closing.after_s)
         return (*timers, Timer(what="close", at=at))
+    reminder = letter_on("reminder", ticket.plan, ticket.line, policy)
+    if ticket.status is Status.WAITING_REQUESTER and line and reminder is not None and reminder.after_s:
+        since = ticket.status_at or ticket.created_at
+        return (*timers, Timer(what="remind", at=policy.calendars[line.calendar].add(since, reminder.after_s)))
     return timers
 
 

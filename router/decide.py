@@ -11,15 +11,16 @@ from datetime import datetime
 from domain.decision import Decision, Step
 from domain.identity import Organization
 from domain.ids import format_number, parse_number
-from domain.message import RELEASED, Automatic, Message
+from domain.message import AWAITS_CHOICE, RELEASED, Alert, Automatic, Message
 from domain.policy import CatalogEntry, Policy
 from domain.status import on_requester_reply
 from domain.ticket import UNASSIGNED, KnownTicket, Priority
 from router.compiled import rules_of
 from router.features import Features
+from router.incidents import NOBODY_YET, RESOLVED_UNKNOWN, cause_of, way_of
 from router.known import Known, to_snapshot
 from router.steps.assign import Choice, Wanted, assign
-from router.steps.audience import admit
+from router.steps.audience import admit, audiences_met
 from router.steps.classify import Hits, apply_rules, choose_catalog, choose_kind, start_catalog
 from router.steps.clocks import start_clocks
 from router.steps.correlate import Correlation, correlate
@@ -34,6 +35,8 @@ HELD: frozenset[str] = frozenset({"auto_reply", "bounce", "delivery_report", "lo
 request: it makes one, flagged, so that it is never answered automatically."""
 LETTABLE: frozenset[str] = frozenset({"auto_reply"})
 """What a rule may let through all the same."""
+
+WAITS_FOR_CHOICE = "waits for its sender to say which request it belongs to"
 
 _NAMES = {
     "auto_reply": "auto-reply",
@@ -54,11 +57,17 @@ def decide(message: Message, known: Known, policy: Policy, now: datetime) -> Ver
     if held is not None and held.kind not in LETTABLE:
         return _withheld(message, held, known)
 
+    if known.ours and not released:
+        return Withhold(reason="mail loop: it is a letter of our own that has come back")
+    if AWAITS_CHOICE in message.flags and not released:
+        return Withhold(reason=WAITS_FOR_CHOICE)
     requester = identify(message, known, policy.mail)
     correlation = correlate(message, known, policy, requester.check, now)
     case = _Case(message, known, policy, now, requester, correlation)
     if correlation.ticket is not None and held is None:
         return _join(case, correlation.ticket)
+    if message.alert is not None and message.alert.status == "resolved" and not released:
+        return Withhold(reason=RESOLVED_UNKNOWN)
     return _classified(case)
 
 
@@ -81,10 +90,16 @@ class _Case:
     @property
     def flags(self) -> tuple[str, ...]:
         """Correlation's, and that another message has the same id: both are kept, and people are told."""
-        return (*self.correlation.flags, *(("same_id_other_body",) if self.known.same_id else ()))
+        own = self.message.channel == "email" and _plain(self.message.sender.address) in self.policy.mail.addresses
+        return (
+            *self.correlation.flags,
+            *(("same_id_other_body",) if self.known.same_id else ()),
+            *(("own_address",) if own else ()),
+        )
 
     def decision(self, steps: tuple[Step, ...], line: str | None = None) -> Decision:
-        snapshot = to_snapshot(self.known, line)
+        linked = next((parse_number(step.outcome) for step in steps if step.step == "incident"), None)
+        snapshot = to_snapshot(self.known, line, linked)
         suggested = [parse_number(step.outcome) for step in steps if step.step == "suggestion"]
         if suggested:
             # Not an input: kept beside them for pages, which show these tickets next to the new one.
@@ -92,15 +107,46 @@ class _Case:
         return Decision(revision=self.policy.revision, decided_at=self.now, steps=steps, snapshot=snapshot)
 
 
+def _plain(address: str) -> str:
+    """Without its plus-tag."""
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 def _join(case: _Case, ticket: KnownTicket) -> Join:
+    """What is still told of a call is nobody's answer: it leaves the ticket as it stands."""
+    if case.message.alert is not None:
+        return _told_by_alert(case, ticket, case.message.alert)
+    answers = case.message.call is None and case.known.identity.id not in ticket.departments
     return Join(
         decision=case.decision((case.requester.step, *case.correlation.steps)),
         author=case.known.identity.id,
         number=ticket.number,
         line=ticket.line,
         old=ticket.status,
-        status=on_requester_reply(ticket.status),
+        status=on_requester_reply(ticket.status) if answers else ticket.status,
+        answers=answers,
         flags=case.flags,
+    )
+
+
+def _told_by_alert(case: _Case, ticket: KnownTicket, alert: Alert) -> Join:
+    """An alert fires again, or is over."""
+    way = way_of(alert, ticket, ticket.kind, case.policy)
+    over = alert.status == "resolved"
+    why = NOBODY_YET if way else "The ticket stays as it is."
+    step = Step(step="alert", outcome=alert.status, because=f"The alert is resolved. {why}" if over else "It fires.")
+    return Join(
+        decision=case.decision((case.requester.step, *case.correlation.steps, step)),
+        author=case.known.identity.id,
+        number=ticket.number,
+        line=ticket.line,
+        old=ticket.status,
+        status=way[-1] if way else ticket.status,
+        through=way[:-1],
+        because="the alert is resolved" if over else "the alert fires again",
+        answers=False,
+        flags=case.correlation.flags,
     )
 
 
@@ -117,7 +163,9 @@ def _classified(case: _Case) -> Verdict:
     if case.correlation.ticket is not None:
         return _join(case, case.correlation.ticket)
     entry, catalog_step = choose_catalog(hits, features, policy, start)
-    entry, audience_step, refusals = _admitted(case, entry, covered.plan.key)
+    ours = _is_ours(case)
+    audiences = audiences_met(case.message, organization, covered.plan.key, policy, ours=ours)
+    entry, audience_step, refusals = _admitted(case, entry, audiences)
     kind, kind_step = choose_kind(hits, features, policy, entry)
     entitled = entitle(
         covered,
@@ -132,10 +180,13 @@ def _classified(case: _Case) -> Verdict:
         policy=policy,
     )
     plan = entitled.plan
-    again = repeated(case.known.earlier, entry.path, kind.key, policy, case.received_at)
+    again = None
+    if case.message.alert is None:  # what a system watches beside is no repeat of what it told before
+        again = repeated(case.known.earlier, entry.path, kind.key, policy, case.received_at)
+    cause = cause_of(case.message, entry.path, case.known.incidents, policy, case.received_at)
     ranked = prioritise(hits, features, policy, kind, plan, vip=case.known.identity.vip, repeated=again)
     line, group, line_step = choose_line(hits, features, policy, kind, entry)
-    choice = _assigned(case, line.key, group, kind.key, ranked.priority, entitled)
+    choice = _assigned(case, line.key, group, kind.key, ranked.priority, entitled, audiences)
     clocks, clocks_step = start_clocks(policy, plan, ranked.priority, kind.key, line.key, case.received_at)
     steps = (
         *(case.requester.step, *case.correlation.steps, *_parent_step(case), catalog_step),
@@ -143,6 +194,7 @@ def _classified(case: _Case) -> Verdict:
         *(kind_step, ranked.step, entitled.step, line_step),
         *((choice.step,) if choice else ()),
         clocks_step,
+        *((cause[1],) if cause else ()),
     )
     return Open(
         decision=case.decision(steps, line.key),
@@ -160,7 +212,9 @@ def _classified(case: _Case) -> Verdict:
         clocks=clocks,
         assignee=choice.agent if choice else None,
         parent=case.known.parent.number if case.known.parent else None,
+        incident=cause[0].number if cause else None,
         choice=choice,
+        audiences=audiences,
         alarm=choice is not None and choice.alarm,
         flags=(
             *case.flags,
@@ -174,16 +228,23 @@ def _classified(case: _Case) -> Verdict:
     )
 
 
+def _is_ours(case: _Case) -> bool:
+    """A colleague asks on behalf of a ticket, or a system that watches for us."""
+    return case.known.parent is not None or case.message.alert is not None
+
+
 def _of_domain(case: _Case, organization: Organization | None) -> bool:
     owner = case.known.domain_organization
     return organization is not None and owner is not None and owner.id == organization.id
 
 
-def _admitted(case: _Case, entry: CatalogEntry, plan: str) -> tuple[CatalogEntry, Step | None, tuple[str, ...]]:
-    """A colleague who asks for a ticket of ours may use every entry that is not retired."""
-    if case.known.parent is not None and not entry.retired:
+def _admitted(
+    case: _Case, entry: CatalogEntry, audiences: frozenset[str]
+) -> tuple[CatalogEntry, Step | None, tuple[str, ...]]:
+    """Whoever asks for us may use every entry that is not retired."""
+    if _is_ours(case) and not entry.retired:
         return entry, None, ()
-    return admit(entry, case.message, case.requester.organization, plan, case.policy)
+    return admit(entry, audiences, case.policy)
 
 
 def _parent_step(case: _Case) -> tuple[Step, ...]:
@@ -194,12 +255,19 @@ def _parent_step(case: _Case) -> tuple[Step, ...]:
 
 
 def _assigned(
-    case: _Case, line: str, group: str | None, kind: str, priority: Priority, entitled: Entitlement
+    case: _Case,
+    line: str,
+    group: str | None,
+    kind: str,
+    priority: Priority,
+    entitled: Entitlement,
+    audiences: frozenset[str],
 ) -> Choice | None:
     """None where the line's agents take tickets themselves, or somebody has to agree first."""
     if case.policy.lines[line].assignment.mode == "manual" or QUOTA_ASK in entitled.flags:
         return None
-    previous = next((each.assignee for each in case.known.earlier if each.line == line and each.assignee), None)
+    earlier = case.known.earlier if case.message.alert is None else ()
+    previous = next((each.assignee for each in earlier if each.line == line and each.assignee), None)
     organization = case.requester.organization
     wanted = Wanted(
         line=line,
@@ -208,6 +276,7 @@ def _assigned(
         priority=priority,
         engineer=organization.engineer if organization else None,
         previous=previous,
+        audiences=audiences,
     )
     return assign(wanted, case.known.workers, case.policy, case.now)
 

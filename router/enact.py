@@ -1,9 +1,12 @@
 """A verdict -> the effect that the store writes, with its number, ids and facts. Called by ``router.service``."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
+from domain.clocks import ClockRecord, paused
 from domain.effects import Appended, Effect, Opened, Repeated, Suppressed
 from domain.facts import (
     DeliveryReported,
@@ -11,16 +14,18 @@ from domain.facts import (
     Fact,
     MessageAppended,
     NobodyEligible,
+    SlaEnded,
     StatusChanged,
     TicketAssigned,
     TicketCreated,
+    TicketLinked,
 )
 from domain.message import Message
 from domain.policy import Policy
 from domain.ports import Ids
 from domain.status import Status
 from domain.ticket import Ticket, TicketState
-from router.clockwork import answered_back, begun, clock_timers, events_of, reopened, settled, timers_of
+from router.clockwork import answered_back, begun, clock_timers, events_of, over, reopened, settled, timers_of
 from router.verdict import Join, Open, Repeat, Verdict, Withhold
 
 BY = "router"
@@ -70,8 +75,9 @@ def _opened(verdict: Open, message: Message, number: int, policy: Policy, ids: I
         language=verdict.language,
         fields=message.fields,
         flags=_flags(message.flags, verdict.flags),
-        clocks=tuple(begun(start, ids, "the ticket was opened") for start in verdict.clocks),
+        clocks=_begun(verdict, policy, ids, now),
         parent=verdict.parent,
+        audiences=verdict.audiences,
     )
     created = TicketCreated(
         ticket=number,
@@ -90,6 +96,8 @@ def _opened(verdict: Open, message: Message, number: int, policy: Policy, ids: I
     facts: tuple[Fact, ...] = (created, TicketAssigned(**said, **where, assignee=verdict.assignee))
     if verdict.alarm:
         facts = (*facts, NobodyEligible(**said, **where, considered=len(verdict.considered)))
+    if verdict.incident is not None:
+        facts = (*facts, TicketLinked(**said, line=verdict.line, other=verdict.incident, relation="caused_by"))
     return Opened(
         message=replace(message, flags=ticket.flags),
         author=verdict.requester,
@@ -98,6 +106,20 @@ def _opened(verdict: Open, message: Message, number: int, policy: Policy, ids: I
         facts=facts,
         message_id=ids.new(),
         timers=(*clock_timers(ticket.clocks, policy), *events_of(facts, policy, now)),
+        caused_by=verdict.incident,
+    )
+
+
+def _begun(verdict: Open, policy: Policy, ids: Ids, now: datetime) -> tuple[ClockRecord, ...]:
+    """The clocks of a new ticket. On a line that sends its tickets on, those of the customer begin standing still."""
+    clocks = [begun(start, ids, "the ticket was opened") for start in verdict.clocks]
+    line = policy.lines[verdict.line]
+    if line.forwards_to is None or not line.pauses:
+        return tuple(clocks)
+    why = f"line {line.key} sends it on"
+    return tuple(
+        clock if clock.target == "line_stay" else paused(clock, policy.calendars[clock.calendar], now, why)
+        for clock in clocks
     )
 
 
@@ -119,18 +141,9 @@ def _appended(
             flags=verdict.flags,
         ),
     )
-    if verdict.status != verdict.old:
-        changed = StatusChanged(
-            ticket=verdict.number,
-            at=now,
-            by=BY,
-            envelope=message.envelope_id,
-            old=verdict.old,
-            new=verdict.status,
-            line=verdict.line,
-            because="the requester wrote",
-        )
-        facts = (*facts, changed)
+    facts = (*facts, *_moves(verdict, message, now))
+    if after is not None and state is not None:
+        facts = (*facts, *(_ended(clock, after, message, now) for clock in over(state.clocks, after.clocks)))
     return Appended(
         message=replace(message, flags=flags),
         author=verdict.author,
@@ -144,6 +157,38 @@ def _appended(
     )
 
 
+def _moves(verdict: Join, message: Message, now: datetime) -> Iterator[StatusChanged]:
+    way = (verdict.old, *verdict.through, verdict.status)
+    for old, new in pairwise(way):
+        if old != new:
+            yield StatusChanged(
+                ticket=verdict.number,
+                at=now,
+                by=BY,
+                envelope=message.envelope_id,
+                old=old,
+                new=new,
+                line=verdict.line,
+                because=verdict.because,
+            )
+
+
+def _ended(clock: ClockRecord, ticket: TicketState, message: Message, now: datetime) -> SlaEnded:
+    return SlaEnded(
+        ticket=ticket.number,
+        at=now,
+        by=BY,
+        envelope=message.envelope_id,
+        line=ticket.line,
+        target=clock.target,
+        cell=clock.cell,
+        state=clock.state,
+        goal_s=clock.goal_s,
+        consumed_s=clock.consumed_s,
+        assignee=ticket.assignee,
+    )
+
+
 def _after_reply(
     verdict: Join, policy: Policy, state: TicketState | None, ids: Ids, now: datetime
 ) -> TicketState | None:
@@ -152,17 +197,20 @@ def _after_reply(
         return None
     after = state
     if verdict.status != verdict.old:
-        after = replace(state, status=verdict.status, substatus=None, status_at=now, closed_at=None)
-    if verdict.old is Status.CLOSED:
+        closed_at = now if verdict.status is Status.CLOSED else None
+        after = replace(state, status=verdict.status, substatus=None, status_at=now, closed_at=closed_at)
+    if verdict.old is Status.CLOSED and verdict.status is not Status.CLOSED:
         after = replace(after, clocks=reopened(after, policy, now, ids))
     after = replace(after, clocks=settled(after, policy, now))
-    after = replace(after, clocks=answered_back(after, policy, now, ids))
+    if verdict.answers:
+        after = replace(after, clocks=answered_back(after, policy, now, ids))
     return None if after.clocks == state.clocks else after
 
 
 def _repeated(verdict: Repeat, message: Message, now: datetime) -> Repeated:
     facts: tuple[Fact, ...] = ()
-    if verdict.number is not None:
+    # A monitoring system says again and again that what it watches still stands: no news for the ticket.
+    if verdict.number is not None and message.alert is None:
         fact = DuplicateReceived(
             ticket=verdict.number,
             at=now,

@@ -98,4 +98,20 @@ _FIELDS: Mapping[str, Callable[[Features], tuple[Any, ...]]] = {
     "attachment.type": lambda f: tuple(each.media_type for each in f.message.attachments),
     "attachment.name": lambda f: tuple(each.name for each in f.message.attachments),
     "automatic": lambda f: (f.message.automatic.kind if f.message.automatic else None,),
+    "ivr.digits": lambda f: (f.message.call.digits,) if f.message.call else (),
+    "ivr.path": lambda f: (*f.message.call.path, "/".join(f.message.call.path)) if f.message.call else (),
+    "ivr.product": lambda f: (f.message.call.product,) if f.message.call else (),
+    "ivr.confidence": lambda f: (_trust(f.message),),
+    "alert.severity": lambda f: (f.message.alert.severity,) if f.message.alert else (),
+    "alert.product": lambda f: (f.message.alert.product,) if f.message.alert else (),
+    "alert.status": lambda f: (f.message.alert.status,) if f.message.alert else (),
 }
+
+
+def _trust(message: Message) -> str:
+    """How far a call's transcript is to be trusted, as the normaliser has judged; ``""`` where there is none."""
+    if message.call is None or message.call.transcript_status not in ("final", "failed"):
+        return ""
+    if "low_confidence" in message.flags:
+        return "low"
+    return "unsure" if "confidence_unsure" in message.flags else "sure"

@@ -11,10 +11,11 @@ from domain.commands import SetStatus
 from domain.effects import Changed
 from domain.facts import InternalAnswered, InternalRequested
 from domain.ids import format_number
-from domain.ports import UnitOfWork
 from domain.status import Status
 from domain.ticket import Ticket, TicketState
-from router.act import Setting, act
+from domain.unitofwork import UnitOfWork
+from router.act import act
+from router.setting import Setting
 
 
 def asked(parent: TicketState, child: Ticket, setting: Setting) -> Changed:

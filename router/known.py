@@ -13,7 +13,7 @@ from typing import Any
 from domain.identity import Contract, Identity, Organization
 from domain.people import Worker
 from domain.status import Status
-from domain.ticket import Earlier, KnownTicket
+from domain.ticket import Earlier, Incident, KnownTicket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,9 @@ class Known:
     nearest first. ``same_id``: another message came under the same id. ``reported``: the ticket that a bounce of ours
     belongs to. ``earlier``: the requester's tickets of late, the newest first; ``used``: organisation -> kind ->
     requests of this month, ``worked`` the minutes worked on them; ``workers``: agents of the lines that share their
-    tickets out; ``parent``: the ticket on whose behalf the message asks.
+    tickets out; ``parent``: the ticket on whose behalf the message asks; ``chosen``: the one that its sender chose;
+    ``ours``: it is a mail of our own that has come back; ``named_organization``: the one that the lookup names.
+    ``incidents``: open tickets of monitoring systems whose alerts still fire.
     """
 
     identity: Identity
@@ -46,10 +48,15 @@ class Known:
     worked: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     workers: tuple[Worker, ...] = ()
     parent: KnownTicket | None = None
+    chosen: KnownTicket | None = None
+    ours: bool = False
+    named_organization: Organization | None = None
+    incidents: tuple[Incident, ...] = ()
 
 
-def to_snapshot(known: Known, line: str | None = None) -> dict[str, Any]:
-    """JSON values; what is empty is left out. Of the agents, those of the ticket's line."""
+def to_snapshot(known: Known, line: str | None = None, incident: int | None = None) -> dict[str, Any]:
+    """JSON values; what is empty is left out. Of the agents, those of the ticket's line; of the incidents, the one that
+    the ticket is linked to."""
     own = _organization_out(known.organization)
     same = known.domain_organization is known.organization
     parts: dict[str, Any] = {
@@ -68,13 +75,17 @@ def to_snapshot(known: Known, line: str | None = None) -> dict[str, Any]:
         "worked": {key: dict(kinds) for key, kinds in known.worked.items()},
         "workers": [_worker_out(each) for each in known.workers if line in each.lines],
         "parent": _ticket_out(known.parent) if known.parent else None,
+        "chosen": _ticket_out(known.chosen) if known.chosen else None,
+        "ours": known.ours,
+        "named_organization": _organization_out(known.named_organization),
+        "incidents": [_incident_out(each) for each in known.incidents if each.number == incident],
     }
     return {key: value for key, value in parts.items() if value}
 
 
 def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
     """The inputs as they were; a person's name and address, which decide nothing, are empty."""
-    reported, parent = snapshot.get("reported"), snapshot.get("parent")
+    reported, parent, chosen = (snapshot.get(name) for name in ("reported", "parent", "chosen"))
     return Known(
         identity=_identity_in(snapshot["identity"]),
         organization=_organization_in(snapshot.get("organization")),
@@ -91,6 +102,10 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> Known:
         worked=snapshot.get("worked", {}),
         workers=tuple(_worker_in(each) for each in snapshot.get("workers", ())),
         parent=_ticket_in(parent) if parent else None,
+        chosen=_ticket_in(chosen) if chosen else None,
+        ours=snapshot.get("ours", False),
+        named_organization=_organization_in(snapshot.get("named_organization")),
+        incidents=tuple(_incident_in(each) for each in snapshot.get("incidents", ())),
     )
 
 
@@ -168,6 +183,15 @@ def _earlier_in(parts: Sequence[Any]) -> Earlier:
     )
 
 
+def _incident_out(incident: Incident) -> list[Any]:
+    return [incident.number, incident.catalog, incident.product, incident.at.isoformat()]
+
+
+def _incident_in(parts: Sequence[Any]) -> Incident:
+    number, catalog, product, at = parts
+    return Incident(number=number, catalog=catalog, product=product, at=datetime.fromisoformat(at))
+
+
 _MAX_REMEMBERED = 1000
 _written: dict[int, tuple[Worker, dict[str, Any]]] = {}
 
@@ -199,6 +223,8 @@ def _worker_parts(worker: Worker) -> dict[str, Any]:
         parts["capacity"] = worker.capacity
     if worker.in_hand:
         parts["in_hand"] = dict(worker.in_hand)
+    if worker.audiences:
+        parts["audiences"] = sorted(worker.audiences)
     if worker.assigned_at is not None:
         parts["assigned_at"] = worker.assigned_at.isoformat()
     return parts
@@ -218,11 +244,14 @@ def _worker_in(parts: Mapping[str, Any]) -> Worker:
         capacity=parts.get("capacity"),
         in_hand=parts.get("in_hand", {}),
         assigned_at=datetime.fromisoformat(assigned_at) if assigned_at else None,
+        audiences=frozenset(parts.get("audiences", ())),
     )
 
 
 def _ticket_out(ticket: KnownTicket) -> dict[str, Any]:
+    watched = {"untouched": ticket.untouched, "kind": ticket.kind} if ticket.kind is not None else {}
     return {
+        **watched,
         "number": ticket.number,
         "status": ticket.status.value,
         "line": ticket.line,
@@ -241,4 +270,6 @@ def _ticket_in(parts: Mapping[str, Any]) -> KnownTicket:
         requester=parts["requester"],
         participants=frozenset(parts["participants"]),
         closed_at=datetime.fromisoformat(closed_at) if closed_at else None,
+        untouched=parts.get("untouched", False),
+        kind=parts.get("kind"),
     )

@@ -13,7 +13,8 @@ from domain.people import Leaving
 from domain.policy import Policy
 from domain.status import RUNNING
 from domain.ticket import UNASSIGNED, TicketState
-from router.act import Setting, act
+from router.act import act
+from router.setting import Setting
 from router.steps.entitle import QUOTA_ASK
 
 WHY = {

@@ -28,7 +28,8 @@ ASSIGNEE = "assignee (model)"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a policy makes of a message. ``line`` is ``withheld`` where it makes no ticket and ``joined`` where it
-    belongs to one; the rest is empty then. Due times as RFC 3339 in UTC, "" for none."""
+    belongs to one; the rest is empty then. Due times as RFC 3339 in UTC, "" for none. ``audiences`` that the requester
+    meets, for the model of assignment."""
 
     line: str
     group: str = ""
@@ -38,6 +39,7 @@ class Outcome:
     plan: str = ""
     first_response: str = ""
     resolution: str = ""
+    audiences: frozenset[str] = frozenset()
 
     @property
     def is_ticket(self) -> bool:
@@ -117,6 +119,7 @@ def _outcome(verdict: object) -> Outcome:
             plan=verdict.plan,
             first_response=due.get("first_response", ""),
             resolution=due.get("resolution", ""),
+            audiences=verdict.audiences,
         )
     return Outcome(line=WITHHELD if isinstance(verdict, Withhold) else JOINED)
 
@@ -151,6 +154,7 @@ class Staffing:
             priority=Priority(outcome.priority),
             engineer=compared.engineer,
             previous=self._previous.get(asked),
+            audiences=outcome.audiences,
         )
         here = [worker for worker in self._workers.values() if outcome.line in worker.lines]
         chosen = assign(wanted, here, self._policy, compared.at).agent

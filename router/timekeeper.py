@@ -15,13 +15,17 @@ from domain.commands import Actor, Classify, Command, Escalate, Mark, Reassign, 
 from domain.effects import EVENTS, Changed, Firing
 from domain.errors import Fault
 from domain.facts import Fact, NoticeDue, SlaBreached, SlaWarned
+from domain.outgoing import NO_OUTLET, Outlet
 from domain.policy import Policy, Reaction
-from domain.ports import Clock, Ids, PolicySource, Store
+from domain.ports import Clock, Ids, PolicySource
 from domain.status import RUNNING, Status
 from domain.ticket import TicketState
-from router.act import Setting, act
+from domain.unitofwork import Store
+from router.act import act
 from router.internal import settle_parents
 from router.leaving import leave, reassigning
+from router.letters import letter_on, letters_for
+from router.setting import Setting
 from router.steps.assign import automatic, busier
 from router.steps.entitle import QUOTA_ASK
 from router.steps.prioritise import raise_by
@@ -41,7 +45,8 @@ class Followed:
 
 
 class Timekeeper:
-    def __init__(self, store: Store, policy: PolicySource, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, policy: PolicySource, clock: Clock, ids: Ids, outlet: Outlet = NO_OUTLET) -> None:
+        self._outlet = outlet
         self._store = store
         self._policy = policy
         self._clock = clock
@@ -64,7 +69,17 @@ class Timekeeper:
             policy = self._policy.current
             lines = automatic(policy)
             workers = tuple(await uow.workers(lines)) if lines else ()
-            setting = Setting(policy=policy, now=now, actor=BY, ids=self._ids, agents={}, workers=workers)
+            writes = self._outlet.channels and any(_may_tell(each, policy) for each in fired)
+            setting = Setting(
+                policy=policy,
+                now=now,
+                actor=BY,
+                ids=self._ids,
+                agents={},
+                workers=workers,
+                outlet=self._outlet,
+                correspondences=await uow.correspondences(sorted(tickets), now) if writes else {},
+            )
             changes: list[Changed] = []
             for each in fired:
                 if each.number not in tickets:
@@ -170,6 +185,7 @@ def as_one(changes: Sequence[Changed]) -> list[Changed]:
                 facts=(*first.facts, *each.facts),
                 timers=first.timers if each.timers is None else each.timers,
                 events=(*first.events, *each.events),
+                letters=(*first.letters, *each.letters),
             )
         )
     return list(found.values())
@@ -180,6 +196,9 @@ def follow(ticket: TicketState, firing: Firing, setting: Setting) -> Iterator[Ch
     if firing.timer.what == "close":
         if ticket.status is Status.FEEDBACK:
             yield act(ticket, SetStatus(status=Status.CLOSED, reason="nobody objected", by_process=True), setting)
+        return
+    if firing.timer.what == "remind":
+        yield from _remind(ticket, setting)
         return
     if firing.timer.what in EVENTS:
         yield from _event(ticket, firing.timer.what, setting)
@@ -197,6 +216,27 @@ def follow(ticket: TicketState, firing: Firing, setting: Setting) -> Iterator[Ch
         for changed in react(after, reaction, f"{clock.target} {event}", setting):
             after = changed.after
             yield changed
+
+
+def _remind(ticket: TicketState, setting: Setting) -> Iterator[Changed]:
+    """Once for each time that it waits: its timer is set anew with whatever else changes of the ticket."""
+    correspondence = setting.correspondences.get(ticket.number)
+    letter = letter_on("reminder", ticket.plan, ticket.line, setting.policy)
+    if ticket.status is not Status.WAITING_REQUESTER or correspondence is None or letter is None:
+        return
+    reminded_at = correspondence.written.get(letter.key)
+    if reminded_at is not None and ticket.status_at is not None and reminded_at >= ticket.status_at:
+        return
+    letters, facts = letters_for(ticket, ("reminder",), correspondence, setting)
+    if facts:
+        yield Changed(before=ticket, after=ticket, facts=facts, letters=letters)
+
+
+def _may_tell(firing: Firing, policy: Policy) -> bool:
+    """Whether a letter to the requester may follow from it."""
+    if firing.timer.what in ("close", "remind"):
+        return True
+    return any(letter.enabled and letter.on == "escalated" for letter in policy.letters.values())
 
 
 def _event(ticket: TicketState, what: str, setting: Setting) -> Iterator[Changed]:

@@ -47,6 +47,10 @@ class Open:
     """How the line's way of sharing out went, where it was asked. Explained on demand, never stored."""
     parent: int | None = None
     """The ticket that asks for it."""
+    incident: int | None = None
+    """The ticket of a monitoring system that it is about."""
+    audiences: frozenset[str] = frozenset()
+    """Those of the policy that the requester meets."""
     alarm: bool = False
     """None of them could have it."""
     flags: tuple[str, ...] = ()
@@ -59,7 +63,8 @@ class Open:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Join:
-    """The message belongs to a ticket that exists, which moves from ``old`` to ``status``."""
+    """The message belongs to a ticket that exists, which moves from ``old`` to ``status``, by way of ``through``.
+    ``answers``: somebody wrote to us, and waits for what we say."""
 
     decision: Decision
     author: str
@@ -67,6 +72,9 @@ class Join:
     line: str
     old: Status
     status: Status
+    through: tuple[Status, ...] = ()
+    because: str = "the requester wrote"
+    answers: bool = True
     flags: tuple[str, ...] = ()
 
 

@@ -10,7 +10,10 @@ from store import schema
 from store.accounts import SqlAccounts
 from store.books import Dead, Release, SqlBooks
 from store.channels import SqlChannels
+from store.deliveries import SqlDeliveries
 from store.engine import Engines, faults
+from store.identities import SqlIdentities
+from store.letters import REPLY
 from store.outbox import SqlOutbox
 from store.people import SqlPeople
 from store.revisions import Revision, SqlRevisions
@@ -20,7 +23,7 @@ from store.uploads import SqlUploads
 from store.views.read import SqlViews
 from store.writer import Writer
 
-__all__ = ["Database", "Dead", "Outgoing", "Release", "Revision", "SqlStore"]
+__all__ = ["REPLY", "Database", "Dead", "Outgoing", "Release", "Revision", "SqlStore"]
 
 
 class Database:
@@ -44,6 +47,8 @@ class Database:
         self.uploads = SqlUploads(self.engines, writer, ids)
         self.revisions = SqlRevisions(self.engines, writer)
         self.channels = SqlChannels(self.engines, writer)
+        self.deliveries = SqlDeliveries(self.engines, writer, ids, committed)
+        self.identities = SqlIdentities(self.engines, writer, ids)
         self.people = SqlPeople(self.engines, writer, ids)
 
     async def upgrade(self) -> tuple[str | None, str]:

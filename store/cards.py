@@ -10,15 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.errors import NotFound
 from domain.people import Agent, AgentChange, Keep, Presence
 from store.recall import organizations
-from store.tables import AgentGroupRow, AgentLineRow, AgentRow, AgentSkillRow, SessionRow, SignInLinkRow
+from store.tables import (
+    AgentAudienceRow,
+    AgentGroupRow,
+    AgentLineRow,
+    AgentRow,
+    AgentSkillRow,
+    SessionRow,
+    SignInLinkRow,
+)
 from store.tables.base import table
 
 agents_, lines_, groups_, skills_ = (table(row) for row in (AgentRow, AgentLineRow, AgentGroupRow, AgentSkillRow))
+audiences_ = table(AgentAudienceRow)
 sessions_, links_ = table(SessionRow), table(SignInLinkRow)
 
 
 async def read_agents(connection: AsyncConnection, *conditions: Any) -> list[Agent]:
-    """Agents with their lines, groups and skills, by name."""
+    """Agents with their lines, groups, skills and audiences, by name."""
     rows = list(await connection.execute(select(agents_).where(*conditions).order_by(agents_.c.name, agents_.c.id)))
     ids = [row.id for row in rows]
     if not ids:
@@ -32,6 +41,9 @@ async def read_agents(connection: AsyncConnection, *conditions: Any) -> list[Age
     skills: dict[str, dict[str, int]] = {}
     for row in await connection.execute(select(skills_).where(skills_.c.agent_id.in_(ids))):
         skills.setdefault(row.agent_id, {})[row.skill] = row.level
+    audiences: dict[str, set[str]] = {}
+    for row in await connection.execute(select(audiences_).where(audiences_.c.agent_id.in_(ids))):
+        audiences.setdefault(row.agent_id, set()).add(row.audience)
     return [
         Agent(
             id=row.id,
@@ -46,6 +58,7 @@ async def read_agents(connection: AsyncConnection, *conditions: Any) -> list[Age
             away_until=row.away_until,
             calendar=row.calendar,
             capacity=row.capacity,
+            audiences=frozenset(audiences.get(row.id, ())),
         )
         for row in rows
     ]
@@ -76,6 +89,9 @@ async def change(connection: AsyncConnection, agent_id: str, asked: AgentChange)
     if asked.skills is not None:
         able = [{"skill": skill, "level": level} for skill, level in sorted(asked.skills.items())]
         await _rewrite(connection, skills_, agent_id, able)
+    if asked.audiences is not None:
+        served = [{"audience": audience} for audience in sorted(asked.audiences)]
+        await _rewrite(connection, audiences_, agent_id, served)
     if asked.lines is not None or asked.groups is not None:
         kept = select(lines_.c.line).where(lines_.c.agent_id == agent_id)
         await connection.execute(delete(groups_).where(groups_.c.agent_id == agent_id, groups_.c.line.not_in(kept)))

@@ -9,17 +9,18 @@ from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.effects import Changed, Note
+from domain.message import StoredFile
 from domain.people import Agent
 from domain.ports import Ids
 from domain.status import Status
 from domain.ticket import Level, Priority, TicketState
 from domain.views import Scope
+from store import letters, search
 from store import rows as rows_of
-from store import search
 from store.cards import agents_, read_agents
 from store.clocks import read_clocks
 from store.dialect import insert
-from store.recall import messages_, organizations, tickets
+from store.recall import messages_, organizations, participants, tickets
 from store.save import attachments, facts_, outbox, rewrite_clocks, rewrite_timers, timers_
 from store.tables import TicketLinkRow, UploadRow, WorkRow
 from store.tables.base import table
@@ -31,7 +32,7 @@ _ON_LINES = ("ticket.assigned", "ticket.escalated", "ticket.returned")
 
 
 async def states(connection: AsyncConnection, numbers: Collection[int]) -> Mapping[int, TicketState]:
-    """See ``domain.ports.UnitOfWork.states``."""
+    """See ``domain.unitofwork.UnitOfWork.states``."""
     if not numbers:
         return {}
     query = (
@@ -77,6 +78,7 @@ async def states(connection: AsyncConnection, numbers: Collection[int]) -> Mappi
             status_at=row.status_at,
             engineer=row.engineer_id,
             held_by=holders.get(row.number, {}),
+            audiences=frozenset(row.audiences),
         )
         for row in found
     }
@@ -99,7 +101,7 @@ async def _ways(
 
 
 async def open_children(connection: AsyncConnection, numbers: Collection[int]) -> Mapping[int, Sequence[int]]:
-    """See ``domain.ports.UnitOfWork.open_children``."""
+    """See ``domain.unitofwork.UnitOfWork.open_children``."""
     query = select(tickets.c.parent, tickets.c.number).where(tickets.c.parent.in_(numbers), tickets.c.open)
     found: dict[int, list[int]] = {}
     for row in await connection.execute(query.order_by(tickets.c.number)):
@@ -125,7 +127,7 @@ async def change(
     rows = rows_of.Rows()
     outgoing: list[rows_of.Outgoing] = []
     for changed in changes:
-        if changed.after != changed.before or changed.note is not None or changed.link is not None:
+        if changed.after != changed.before or changed.note or changed.link or changed.letters:
             await _write(connection, changed, now)  # a fact alone leaves the ticket at the version that people see
         if changed.timers is not None:
             await rewrite_timers(connection, changed.after.number, changed.timers, ids)
@@ -137,12 +139,20 @@ async def change(
         if changed.link is not None:
             await _link(connection, changed, now)
         outgoing.extend(rows_of.facts(rows, changed.facts, ids))
+        if changed.letters:
+            sent = await letters.introduced(connection, changed.letters, now, ids)
+            outgoing.extend(letters.add(rows, changed.after.number, sent, now, ids))
+            joining = letters.departments(changed.after.number, changed.letters, sent)
+            if joining:
+                await connection.execute(insert(connection, participants).on_conflict_do_nothing(), joining)
+            await _forget_uploads(connection, [file for letter in changed.letters for file in letter.files])
     for target, values in (
         (messages_, rows.messages),
         (attachments, rows.attachments),
         (facts_, rows.facts),
         (outbox, rows.outbox),
         (timers_, rows.timers),
+        (letters.deliveries, rows.deliveries),
     ):
         if values:
             await connection.execute(plain_insert(target), values)
@@ -153,12 +163,15 @@ async def change(
 async def _write(connection: AsyncConnection, changed: Changed, now: datetime) -> None:
     after = changed.after
     values: dict[str, Any] = {
+        "subject": after.subject,
         "status": after.status.value,
         "open": after.status is not Status.CLOSED,
         "substatus": after.substatus,
         "priority": after.priority.value,
         "impact": after.impact.value,
         "urgency": after.urgency.value,
+        "requester_id": after.requester,
+        "organization_id": after.organization,
         "plan": after.plan,
         "catalog": after.catalog,
         "kind": after.kind,
@@ -177,12 +190,23 @@ async def _write(connection: AsyncConnection, changed: Changed, now: datetime) -
     if after.assignee is not None and after.assignee != changed.before.assignee:
         given = update(agents_).where(agents_.c.id == after.assignee)
         await connection.execute(given.values(assigned_at=now))
-    if changed.note is not None:
-        values["attachments"] = tickets.c.attachments + len(changed.note.files)
+    added = sum(len(letter.files) for letter in changed.letters) + (len(changed.note.files) if changed.note else 0)
+    if added:
+        values["attachments"] = tickets.c.attachments + added
+    if after.requester != changed.before.requester:
+        await _other_requester(connection, changed)
     if after.clocks != changed.before.clocks:
         values |= rows_of.due(after.clocks)
         await rewrite_clocks(connection, after.number, after.clocks)
     await connection.execute(update(tickets).where(tickets.c.number == after.number).values(**values))
+
+
+async def _other_requester(connection: AsyncConnection, changed: Changed) -> None:
+    """It has turned out who it is from: they take the place of whom it was opened for."""
+    number, old, new = changed.after.number, changed.before.requester, changed.after.requester
+    here = participants.c.number == number
+    await connection.execute(delete(participants).where(here, participants.c.identity_id.in_([old, new])))
+    await connection.execute(plain_insert(participants), [{"number": number, "identity_id": new, "role": "requester"}])
 
 
 async def _add_note(
@@ -216,26 +240,17 @@ async def _add_note(
             "size": len(note.text.encode()),
         }
     )
-    rows.attachments.extend(
-        {
-            "id": ids.new(),
-            "message_id": note.id,
-            "position": position,
-            "blob": file.blob,
-            "name": file.name,
-            "size": file.size,
-            "media_type": file.media_type,
-            "declared_type": file.media_type,
-            "content_id": None,
-            "inline": False,
-        }
-        for position, file in enumerate(note.files)
-    )
+    rows.attachments.extend(letters.files(note.id, note.files, ids))
     names = " ".join(file.name for file in note.files)
     document = search.Document(message_id=note.id, number=ticket.number, body=f"{note.text}\n{names}", note=True)
     rows.documents.append(document)
-    if note.files:
-        await connection.execute(delete(uploads).where(uploads.c.blob.in_([file.blob for file in note.files])))
+    await _forget_uploads(connection, note.files)
+
+
+async def _forget_uploads(connection: AsyncConnection, files: Sequence[StoredFile]) -> None:
+    """What a message names waits for none any more."""
+    if files:
+        await connection.execute(delete(uploads).where(uploads.c.blob.in_([file.blob for file in files])))
 
 
 async def _work(connection: AsyncConnection, changed: Changed, now: datetime, ids: Ids) -> None:

@@ -33,7 +33,10 @@ class SqlPeople:
                     async with self._engines.write.begin() as connection:
                         values = {"id": organization.id, "name": organization.name, "segment": organization.segment}
                         statement = insert(connection, organizations).values(
-                            **values, engineer_id=organization.engineer, created_at=now
+                            **values,
+                            engineer_id=organization.engineer,
+                            department=organization.department,
+                            created_at=now,
                         )
                         done = await connection.execute(
                             statement.on_conflict_do_nothing().returning(organizations.c.id)
@@ -58,6 +61,7 @@ class SqlPeople:
                                 name=organization.name,
                                 segment=organization.segment,
                                 engineer_id=organization.engineer,
+                                department=organization.department,
                             )
                         )
                         if not done.rowcount:
@@ -172,6 +176,7 @@ async def _whole(connection: AsyncConnection, rows: Sequence[Any]) -> Sequence[O
             contracts=tuple(signed.get(row.id, ())),
             groups=frozenset(groups.get(row.id, ())),
             engineer=row.engineer_id,
+            department=row.department,
         )
         for row in rows
     ]

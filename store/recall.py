@@ -9,15 +9,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.effects import Outcome, Settled
 from domain.identity import Contract, Identity, Organization, mail_domain
 from domain.message import Message
-from domain.ports import Ids, Recollection
+from domain.ports import Ids
 from domain.status import Status
 from domain.ticket import Earlier, KnownTicket
+from domain.unitofwork import Recollection
+from store import calls, incidents
 from store.dialect import insert
 from store.tables import (
     ContractRow,
@@ -41,6 +43,9 @@ HANDLES_PER_MESSAGE = 12
 
 _REPEATS_WITHIN = timedelta(days=30)
 _REPEATS_READ = 500
+_OF_KNOWN = ("number", "status", "line", "requester_id", "closed_at", "channel", "kind", "assignee_id")
+DEPARTMENT = "department"
+"""Role of a participant to whom the ticket was sent on."""
 _OF_EARLIER = ("requester_id", "number", "created_at", "catalog", "kind", "line", "assignee_id")
 
 ledger, keys, conversations, identities = (table(row) for row in (LedgerEntryRow, KeyRow, ConversationRow, IdentityRow))
@@ -57,12 +62,17 @@ async def recall(
     month: datetime | None,
     ids: Ids,
 ) -> Recollection:
-    """See ``domain.ports.UnitOfWork.recall``."""
+    """See ``domain.unitofwork.UnitOfWork.recall``."""
     await _lock(connection, batch)
     known = Recollection()
+    spoken = {key for m in batch if m.call is not None for key in m.call.keys}
+    # Before all else: what is read next is to be as whoever had these calls locked has left it.
+    known.calls = await calls.read(connection, spoken) if spoken else {}
     await _read_books(connection, batch, known)
+    batch = [*batch, *(event for call in known.calls.values() for event in call.events)]
     await _read_identities(connection, batch, known, now, ids)
     numbers = {*tokens, *known.conversations.values(), *known.natives.values()}
+    numbers |= {call.number for call in known.calls.values() if call.number is not None}
     numbers |= {number for _, number in known.keys.values() if number is not None}
     await _read_tickets(connection, numbers, known)
     await _read_organizations(connection, batch, known)
@@ -143,8 +153,11 @@ async def _select_identities(connection: AsyncConnection, places: set[tuple[str,
         .join_from(identities, persons, isouter=True)
         .where(identities.c.address.in_(addresses))
     )
+    back: list[str] = []
     for row in await connection.execute(query):
         if (row.channel, row.address) in places:
+            if row.unreachable:
+                back.append(row.id)
             known.identities[row.channel, row.address] = Identity(
                 id=row.id,
                 channel=row.channel,
@@ -157,25 +170,44 @@ async def _select_identities(connection: AsyncConnection, places: set[tuple[str,
                 contact=bool(row.contact),
                 language=row.language,
             )
+    if back:  # whoever writes from there can be reached there again
+        await connection.execute(update(identities).where(identities.c.id.in_(back)).values(unreachable=""))
 
 
 async def _read_tickets(connection: AsyncConnection, numbers: set[int], known: Recollection) -> None:
     if not numbers:
         return
     writers: dict[int, set[str]] = {}
+    departments: dict[int, set[str]] = {}
     for row in await connection.execute(select(participants).where(participants.c.number.in_(numbers))):
         writers.setdefault(row.number, set()).add(row.identity_id)
-    columns = (tickets.c.number, tickets.c.status, tickets.c.line, tickets.c.requester_id, tickets.c.closed_at)
-    query = select(*columns).where(tickets.c.number.in_(numbers))
+        if row.role == DEPARTMENT:
+            departments.setdefault(row.number, set()).add(row.identity_id)
+    kin = identities.alias()
+    own = (
+        select(tickets.c.number, kin.c.id)
+        .join_from(tickets, identities, tickets.c.requester_id == identities.c.id)
+        .join(kin, kin.c.person_id == identities.c.person_id)
+        .where(tickets.c.number.in_(numbers))
+    )
+    for row in await connection.execute(own):  # whoever is known to be the requester, on whatever channel
+        writers.setdefault(row.number, set()).add(row.id)
+    query = select(*(tickets.c[name] for name in _OF_KNOWN)).where(tickets.c.number.in_(numbers))
     if connection.dialect.name == "postgresql":
         query = query.order_by(tickets.c.number).with_for_update()
-    for row in await connection.execute(query):
+    rows = list(await connection.execute(query))
+    watched = {row.number for row in rows if row.channel == incidents.CHANNEL}
+    touched = await incidents.touched(connection, watched) if watched else frozenset()
+    for row in rows:
         known.tickets[row.number] = KnownTicket(
+            untouched=row.number in watched and row.assignee_id is None and row.number not in touched,
+            kind=row.kind if row.number in watched else None,
             number=row.number,
             status=Status(row.status),
             line=row.line,
             requester=row.requester_id,
             participants=frozenset(writers.get(row.number, set()) | {row.requester_id}),
+            departments=frozenset(departments.get(row.number, ())),
             closed_at=row.closed_at,
         )
 
@@ -185,6 +217,7 @@ async def _read_organizations(connection: AsyncConnection, batch: Sequence[Messa
     for row in await connection.execute(select(domains).where(domains.c.domain.in_(wanted_domains))):
         known.domains[row.domain] = row.organization_id
     wanted = set(known.domains.values())
+    wanted |= {m.organization for m in batch if m.organization is not None}
     wanted |= {i.organization_id for i in known.identities.values() if i.organization_id is not None}
     if not wanted:
         return
@@ -207,6 +240,7 @@ async def _read_organizations(connection: AsyncConnection, batch: Sequence[Messa
             domains=tuple(sorted(named.get(row.id, ()))),
             groups=frozenset(groups.get(row.id, ())),
             engineer=row.engineer_id,
+            department=row.department,
             contracts=tuple(sorted(owned.get(row.id, ()), key=lambda contract: (contract.since, contract.id))),
         )
 

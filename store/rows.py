@@ -45,10 +45,12 @@ class Rows:
     facts: list[dict[str, Any]] = field(default_factory=list)
     outbox: list[dict[str, Any]] = field(default_factory=list)
     held: list[dict[str, Any]] = field(default_factory=list)
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
     documents: list[search.Document] = field(default_factory=list)
     touched: list[dict[str, Any]] = field(default_factory=list)
     timers: list[dict[str, Any]] = field(default_factory=list)
     reclocked: dict[int, tuple[ClockRecord, ...]] = field(default_factory=dict)
+    links: list[dict[str, Any]] = field(default_factory=list)
     retimed: dict[int, tuple[Timer, ...]] = field(default_factory=dict)
 
 
@@ -58,6 +60,9 @@ def opened(rows: Rows, effect: Opened, now: datetime, ids: Ids) -> None:
     rows.participants.append({"number": ticket.number, "identity_id": ticket.requester, "role": "requester"})
     add_clocks(rows, ticket.number, ticket.clocks)
     add_timers(rows, ticket.number, effect.timers, ids)
+    if effect.caused_by is not None:
+        link = {"number": ticket.number, "other": effect.caused_by, "relation": "caused_by"}
+        rows.links.append({**link, "by": effect.facts[0].by, "at": now})
     _message(rows, effect.message, effect.message_id, ticket.number, effect.author, ids)
     _decision(rows, effect.decision, effect.message_id, ticket.number, ids)
 
@@ -123,6 +128,8 @@ def place(flags: Collection[str]) -> int:
 
 
 def appended(rows: Rows, effect: Appended, now: datetime, ids: Ids) -> None:
+    if effect.silent:
+        return
     rows.touched.append(
         {"n": effect.number, "new_status": effect.status, "now": now, "a": len(effect.message.attachments)}
     )
@@ -159,6 +166,7 @@ def _ticket_row(ticket: Ticket, message: Message, now: datetime) -> dict[str, An
         "fields": ticket.fields,
         "checks": (),
         "flags": ticket.flags,
+        "audiences": sorted(ticket.audiences),
         "parent": ticket.parent,
         "preview": preview(message.text),
         "attachments": len(message.attachments),
@@ -244,6 +252,10 @@ def _features(message: Message) -> dict[str, Any]:
         "conversation": message.conversation,
         "key": message.key,
         "parent": message.parent,
+        "choice": message.choice,
+        "organization": message.organization,
+        "call": message.call,
+        "alert": message.alert,
     }
     return {name: value for name, value in named.items() if value}
 

@@ -9,13 +9,14 @@ from sqlalchemy import bindparam, delete, literal_column, select, tuple_, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.calls import CallKept
 from domain.clocks import ClockRecord
-from domain.effects import EVENTS, Appended, Effect, Opened, Repeated, Suppressed, Timer
-from domain.message import RELEASED, UNPROVEN
+from domain.effects import EVENTS, Appended, Effect, Opened, Outcome, Repeated, Suppressed, Timer
+from domain.message import RELEASED, UNPROVEN, Message
 from domain.ports import Ids
 from domain.status import Status
+from store import calls, letters, search
 from store import rows as rows_of
-from store import search
 from store.dialect import insert
 from store.recall import HANDLES_PER_MESSAGE, conversations, keys, ledger, messages_, participants, tickets
 from store.tables import (
@@ -29,12 +30,13 @@ from store.tables import (
     FiringRow,
     HeldRow,
     OutboxRow,
+    TicketLinkRow,
     TimerRow,
 )
 from store.tables.base import table
 
 agents_ = table(AgentRow)
-timers_, firings = table(TimerRow), table(FiringRow)
+timers_, firings, links_ = table(TimerRow), table(FiringRow), table(TicketLinkRow)
 counters, held, outbox, facts_ = (table(row) for row in (CounterRow, HeldRow, OutboxRow, FactRow))
 clocks, segments, decisions, attachments = (
     table(row) for row in (ClockRow, ClockSegmentRow, DecisionRow, AttachmentRow)
@@ -42,7 +44,7 @@ clocks, segments, decisions, attachments = (
 
 
 async def save(
-    connection: AsyncConnection, effects: Sequence[Effect], now: datetime, ids: Ids
+    connection: AsyncConnection, effects: Sequence[Effect], kept: Sequence[CallKept], now: datetime, ids: Ids
 ) -> tuple[rows_of.Outgoing, ...]:
     """Writes the batch; returns the outbox rows for the relay, which may send them once the transaction stands."""
     rows = rows_of.Rows()
@@ -51,6 +53,11 @@ async def save(
         match effect:
             case Opened():
                 rows_of.opened(rows, effect, now, ids)
+                if effect.letters:
+                    sent = await letters.introduced(connection, effect.letters, now, ids)
+                    outgoing.extend(letters.add(rows, effect.ticket.number, sent, now, ids))
+                    joining = letters.departments(effect.ticket.number, effect.letters, sent)
+                    rows.participants.extend(p for p in joining if p["identity_id"] != effect.ticket.requester)
             case Appended():
                 rows_of.appended(rows, effect, now, ids)
             case Suppressed():
@@ -67,13 +74,15 @@ async def save(
         (segments, rows.segments),
         (timers_, rows.timers),
         (decisions, rows.decisions),
+        (links_, rows.links),
         (facts_, rows.facts),
         (outbox, rows.outbox),
         (held, rows.held),
+        (letters.deliveries, rows.deliveries),
     ):
         if values:
             await connection.execute(plain_insert(target), values)
-    await _touch(connection, rows.touched)
+    await _touch(connection, rows.touched, now)
     for number, standing in rows.reclocked.items():
         await rewrite_clocks(connection, number, standing)
         await connection.execute(update(tickets).where(tickets.c.number == number).values(**rows_of.due(standing)))
@@ -83,8 +92,14 @@ async def save(
     given = {effect.ticket.assignee for effect in effects if isinstance(effect, Opened)} - {None}
     if given:
         await connection.execute(update(agents_).where(agents_.c.id.in_(given)).values(assigned_at=now))
+    await letters.returned(connection, (e for e in effects if isinstance(e, Suppressed) and e.number), now)
     await _claim_conversations(connection, effects, now)
-    await _keep_books(connection, effects, now)
+    await calls.keep(connection, kept, now)
+    for call in kept:
+        if call.preview is not None:
+            words = update(tickets).where(tickets.c.number == call.number)
+            await connection.execute(words.values(preview=rows_of.preview(call.preview)))
+    await _keep_books(connection, effects, kept, now)
     return tuple(outgoing)
 
 
@@ -99,7 +114,7 @@ async def _add_recipients(connection: AsyncConnection, effect: Repeated) -> None
         await connection.execute(update(messages_).where(messages_.c.id == row.id).values(recipients=merged))
 
 
-async def _touch(connection: AsyncConnection, touched: Sequence[Mapping[str, Any]]) -> None:
+async def _touch(connection: AsyncConnection, touched: Sequence[Mapping[str, Any]], now: datetime) -> None:
     if not touched:
         return
     common = {
@@ -109,7 +124,12 @@ async def _touch(connection: AsyncConnection, touched: Sequence[Mapping[str, Any
     }
     same = [{k: v for k, v in row.items() if k != "new_status"} for row in touched if row["new_status"] is None]
     moved = [
-        {**row, "new_status": row["new_status"].value, "is_open": row["new_status"] is not Status.CLOSED}
+        {
+            **row,
+            "new_status": row["new_status"].value,
+            "is_open": row["new_status"] is not Status.CLOSED,
+            "closed": now if row["new_status"] is Status.CLOSED else None,
+        }
         for row in touched
         if row["new_status"] is not None
     ]
@@ -117,8 +137,8 @@ async def _touch(connection: AsyncConnection, touched: Sequence[Mapping[str, Any
     if same:
         await connection.execute(statement.values(**common), same)
     if moved:
-        moving = {**common, "status": bindparam("new_status"), "open": bindparam("is_open"), "closed_at": None}
-        moving |= {"status_at": bindparam("now"), "substatus": None}
+        moving: dict[str, Any] = {**common, "status": bindparam("new_status"), "open": bindparam("is_open")}
+        moving |= {"closed_at": bindparam("closed"), "status_at": bindparam("now"), "substatus": None}
         await connection.execute(statement.values(**moving), moved)
 
 
@@ -172,28 +192,28 @@ async def _claim_conversations(connection: AsyncConnection, effects: Sequence[Ef
     await connection.execute(statement, list(rows.values()))
 
 
-async def _keep_books(connection: AsyncConnection, effects: Sequence[Effect], now: datetime) -> None:
+async def _keep_books(
+    connection: AsyncConnection, effects: Sequence[Effect], kept: Sequence[CallKept], now: datetime
+) -> None:
     """Ledger lines, idempotency keys and the durable counters: the last statements, since others wait on counters."""
     released = [e.message.envelope_id for e in effects if RELEASED in e.message.flags]
-    earlier = await _take_back(connection, released)
+    gathered = {event.envelope_id: (event, call) for call in kept for event in call.gathered}
+    earlier = await _take_back(connection, [*released, *gathered])
+    if gathered:  # these are of a ticket now, and nobody has to look at them any more
+        await connection.execute(delete(held).where(held.c.envelope_id.in_(gathered.keys() - set(released))))
     sums: Counter[tuple[str, str]] = Counter(earlier)
     lines: list[dict[str, Any]] = []
     key_rows: dict[str, dict[str, Any]] = {}
+    for event, call in [gathered[each] for each in gathered.keys() - {e.message.envelope_id for e in effects}]:
+        sums[event.channel, Outcome.APPENDED.value] += 1
+        lines.append(_line(event, Outcome.APPENDED, call.number, now))
+        key_rows[event.key] = {"key": event.key, "envelope_id": event.envelope_id, "number": call.number, "at": now}
     for effect in effects:
         message = effect.message
         number = effect.ticket.number if isinstance(effect, Opened) else effect.number
         sums[message.channel, effect.outcome.value] += 1
-        lines.append(
-            {
-                "envelope_id": message.envelope_id,
-                "channel": message.channel,
-                "account": message.account,
-                "outcome": effect.outcome.value,
-                "reason": effect.reason if isinstance(effect, Suppressed) else "",
-                "number": number,
-                "at": now,
-            }
-        )
+        reason = effect.reason if isinstance(effect, Suppressed) else ""
+        lines.append(_line(message, effect.outcome, number, now, reason))
         if not isinstance(effect, Repeated):
             led_to = None if isinstance(effect, Suppressed) else number
             row = {"key": message.key, "envelope_id": message.envelope_id, "number": led_to, "at": now}
@@ -213,8 +233,20 @@ async def _keep_books(connection: AsyncConnection, effects: Sequence[Effect], no
     await add_to_counters(connection, sums)
 
 
+def _line(message: Message, outcome: Outcome, number: int | None, now: datetime, reason: str = "") -> dict[str, Any]:
+    return {
+        "envelope_id": message.envelope_id,
+        "channel": message.channel,
+        "account": message.account,
+        "outcome": outcome.value,
+        "reason": reason,
+        "number": number,
+        "at": now,
+    }
+
+
 async def _take_back(connection: AsyncConnection, envelopes: Sequence[str]) -> Mapping[tuple[str, str], int]:
-    """Removes the first settling of released messages; returns what the counters owe for it."""
+    """Removes the first settling of messages that are settled anew; returns what the counters owe for it."""
     owed: Counter[tuple[str, str]] = Counter()
     if not envelopes:
         return owed

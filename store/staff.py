@@ -1,4 +1,4 @@
-"""Agents as assignment needs them: lines, groups, skills, presence, and what they have in hand."""
+"""Agents as assignment needs them: lines, groups, skills, audiences, presence, and what they have in hand."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.people import Leaving, Worker
 from domain.status import RUNNING, Status
 from store.cards import agents_ as agents
+from store.cards import audiences_ as audiences
 from store.cards import groups_ as groups
 from store.cards import lines_
 from store.cards import skills_ as skills
@@ -20,7 +21,7 @@ _WAITING = (Status.CLASSIFICATION.value, Status.IN_PROGRESS.value)
 
 
 async def workers(connection: AsyncConnection, lines: Collection[str]) -> Sequence[Worker]:
-    """See ``domain.ports.UnitOfWork.workers``."""
+    """See ``domain.unitofwork.UnitOfWork.workers``."""
     if lines:
         await _lock(connection, lines)
     return await seen_workers(connection, lines)
@@ -43,6 +44,9 @@ async def seen_workers(connection: AsyncConnection, lines: Collection[str]) -> S
     able: dict[str, dict[str, int]] = {}
     for row in await connection.execute(select(skills).where(skills.c.agent_id.in_(ids))):
         able.setdefault(row.agent_id, {})[row.skill] = row.level
+    served: dict[str, set[str]] = {}
+    for row in await connection.execute(select(audiences).where(audiences.c.agent_id.in_(ids))):
+        served.setdefault(row.agent_id, set()).add(row.audience)
     in_hand: dict[str, dict[str, int]] = {}
     counted = (
         select(tickets.c.assignee_id, tickets.c.priority, func.count().label("held"))
@@ -64,6 +68,7 @@ async def seen_workers(connection: AsyncConnection, lines: Collection[str]) -> S
             capacity=row.capacity,
             in_hand=in_hand.get(row.id, {}),
             assigned_at=row.assigned_at,
+            audiences=frozenset(served.get(row.id, ())),
         )
         for row in rows
     ]
@@ -87,7 +92,7 @@ async def unassigned(connection: AsyncConnection, lines: Collection[str], most: 
 
 
 async def leaving(connection: AsyncConnection, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
-    """See ``domain.ports.UnitOfWork.leaving``."""
+    """See ``domain.unitofwork.UnitOfWork.leaving``."""
     away = and_(agents.c.presence == "away", or_(agents.c.away_until.is_(None), agents.c.away_until > now))
     at_work = and_(tickets.c.line.in_(lines), tickets.c.status.in_(IN_HAND))
     theirs = exists().where(lines_.c.agent_id == agents.c.id, lines_.c.line == tickets.c.line)

@@ -42,7 +42,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 class Json(TypeDecorator[Any]):
     """JSON text of plain values and of domain dataclasses, by msgspec. Read back as plain values.
 
-    Text and not JSONB: nothing is ever searched inside it, and one encoding serves both databases.
+    Text and not JSONB: nothing but a quoted key is ever searched inside it, and one encoding serves both databases.
     """
 
     impl = Text

@@ -15,13 +15,16 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.calls import CallKept
 from domain.effects import Changed, Effect, Firing
 from domain.message import Message
+from domain.outgoing import Correspondence
 from domain.people import Agent, Leaving, Worker
-from domain.ports import Ids, Recollection
-from domain.ticket import TicketState
+from domain.ports import Ids
+from domain.ticket import Incident, TicketState
+from domain.unitofwork import Recollection
 from domain.views import Scope
-from store import changes, staff, timers
+from store import calls, changes, incidents, letters, staff, timers
 from store.engine import Engines, faults
 from store.recall import recall
 from store.rows import Outgoing
@@ -87,7 +90,7 @@ Perform = Callable[[Step[Any]], Awaitable[Any]]
 
 
 class SqlUnitOfWork:
-    """See ``domain.ports.UnitOfWork``. ``perform`` runs a step within the transaction."""
+    """See ``domain.unitofwork.UnitOfWork``. ``perform`` runs a step within the transaction."""
 
     def __init__(self, perform: Perform, ids: Ids) -> None:
         self._perform = perform
@@ -104,6 +107,11 @@ class SqlUnitOfWork:
     async def workers(self, lines: Collection[str]) -> Sequence[Worker]:
         with faults():
             found: Sequence[Worker] = await self._perform(lambda c: staff.workers(c, lines))
+        return found
+
+    async def incidents(self, most: int) -> Sequence[Incident]:
+        with faults():
+            found: Sequence[Incident] = await self._perform(lambda c: incidents.incidents(c, most))
         return found
 
     async def leaving(self, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
@@ -123,9 +131,14 @@ class SqlUnitOfWork:
             numbers: Sequence[int] = await self._perform(lambda c: _next_numbers(c, count))
         return numbers
 
-    async def save(self, effects: Sequence[Effect], now: datetime) -> None:
+    async def save(self, effects: Sequence[Effect], now: datetime, kept: Sequence[CallKept] = ()) -> None:
         with faults():
-            self.outgoing += await self._perform(lambda c: save(c, effects, now, self._ids))
+            self.outgoing += await self._perform(lambda c: save(c, effects, kept, now, self._ids))
+
+    async def overdue_calls(self, now: datetime, most: int) -> Sequence[Message]:
+        with faults():
+            found: Sequence[Message] = await self._perform(lambda c: calls.overdue(c, now, most))
+        return found
 
     async def states(self, numbers: Sequence[int]) -> Mapping[int, TicketState]:
         if not numbers:
@@ -148,6 +161,18 @@ class SqlUnitOfWork:
             return {}
         with faults():
             found: Mapping[str, Agent] = await self._perform(lambda c: changes.agents(c, ids))
+        return found
+
+    async def correspondences(self, numbers: Collection[int], now: datetime) -> Mapping[int, Correspondence]:
+        with faults():
+            found: Mapping[int, Correspondence] = await self._perform(
+                lambda c: letters.correspondences(c, numbers, now)
+            )
+        return found
+
+    async def mailed(self, identities: Collection[str], now: datetime) -> Mapping[str, tuple[int, int]]:
+        with faults():
+            found: Mapping[str, tuple[int, int]] = await self._perform(lambda c: letters.mailed(c, identities, now))
         return found
 
     async def fire(self, now: datetime, most: int) -> int:
@@ -185,8 +210,8 @@ async def _next_numbers(connection: AsyncConnection, count: int) -> Sequence[int
 
 
 class SqlStore:
-    """See ``domain.ports.Store``. ``committed`` is called with the outbox rows of each commit, in this process: the
-    relay sends them at once and need not read them again."""
+    """See ``domain.unitofwork.Store``. ``committed`` is called with the outbox rows of each commit, in this process:
+    the relay sends them at once and need not read them again."""
 
     def __init__(
         self,

@@ -12,14 +12,16 @@ from typing import Any
 from channels.support import describe
 from desk.deps import Desk
 from desk.pages.queue import matches, order_key
+from domain.accounts import AccountState
 from domain.commands import Actor, Command
 from domain.decision import Decision
 from domain.errors import Conflict, Invalid, NotFound, Unavailable
+from domain.identity import IdentityLink
 from domain.ids import BlobKey, parse_number
-from domain.message import StoredFile
+from domain.message import Call, StoredFile
 from domain.people import Agent, AgentChange, ApiToken, Keep, Presence, Session
 from domain.policy import Policy
-from domain.ports import Draft, LiveEvent
+from domain.ports import Draft, LiveEvent, Recording
 from domain.status import OPEN
 from domain.ticket import TicketState
 from domain.views import (
@@ -108,16 +110,20 @@ def row_of(found: TicketView) -> QueueRow:
     )  # fmt: skip
 
 
+RECORDED = Call(keys=("asterisk/line/call:1",), event="call", event_id="1", recording_url="https://pbx.example/1.wav")
+
+
 class FakeViews:
     def __init__(self) -> None:
         self.tickets: dict[int, TicketView] = data.tickets()
         self.held_rows: dict[str, HeldRow] = data.held()
         self.away = False
+        self.calls = {"M101": RECORDED}
 
     def _seen(self, scope: Scope) -> list[QueueRow]:
         if self.away:
             raise Unavailable("database")
-        return [row_of(found) for found in self.tickets.values() if scope.sees(found.line, found.assignee)]
+        return [row_of(found) for found in self.tickets.values() if scope.sees(found)]
 
     async def queue(
         self, scope: Scope, wanted: Filter, *, sort: Sort = "urgency", cursor: str | None = None, limit: int = 50
@@ -150,16 +156,23 @@ class FakeViews:
             for line in sorted({row.line for row in rows})
         ]
 
+    async def call(self, scope: Scope, message_id: str) -> tuple[str, Call]:
+        for found in self.tickets.values():
+            for message in found.messages:
+                if message.id == message_id and message_id in self.calls and scope.sees(found):
+                    return found.account, self.calls[message_id]
+        raise NotFound("No such call")
+
     async def ticket(self, scope: Scope, number: int) -> TicketView:
         if self.away:
             raise Unavailable("database")
         found = self.tickets.get(number)
-        if found is None or not scope.sees(found.line, found.assignee):
+        if found is None or not scope.sees(found):
             raise NotFound("There is no such ticket")
         return found
 
     def _messages(self, scope: Scope) -> list[Any]:
-        seen = (found for found in self.tickets.values() if scope.sees(found.line, found.assignee))
+        seen = (found for found in self.tickets.values() if scope.sees(found))
         return [message for found in seen for message in found.messages]
 
     async def attachment(self, scope: Scope, attachment_id: str) -> AttachmentView:
@@ -389,6 +402,85 @@ class FakeActions:
         return None  # type: ignore[return-value]  # the API reads the ticket again
 
 
+@dataclass
+class FakeDeliveries:
+    """Takes down what was asked, and answers as it is told."""
+
+    asked: list[tuple[str, int, str]] = field(default_factory=list)
+    answer: bool = True
+
+    async def repeat(self, scope: Scope, number: int, delivery: str, now: datetime) -> bool:
+        self.asked.append(("repeat", number, delivery))
+        return self.answer
+
+    async def called(self, scope: Scope, number: int, delivery: str, now: datetime) -> bool:
+        self.asked.append(("called", number, delivery))
+        return self.answer
+
+
+LINK = IdentityLink(id="L1", identity="I102", person="P1", before=None, how="agent", by="token:T1", at=data.NOON)
+
+
+@dataclass
+class FakeIdentities:
+    """One link; takes down what was asked. ``fault`` is raised instead."""
+
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def _take(self, *asked: str) -> None:
+        self.asked.append(asked)
+        if self.fault is not None:
+            raise self.fault
+
+    async def invite(self, identity_id: str, now: datetime, valid: timedelta) -> str:
+        self._take("invite", identity_id)
+        return "secret"
+
+    async def merge(self, scope: Scope, identity_id: str, with_identity: str, by: str, now: datetime) -> IdentityLink:
+        self._take("merge", identity_id, with_identity, by)
+        return LINK
+
+    async def undo(self, scope: Scope, link_id: str, by: str, now: datetime) -> IdentityLink:
+        self._take("undo", link_id, by)
+        return LINK
+
+    async def links(self, scope: Scope, identity_id: str) -> Sequence[IdentityLink]:
+        self._take("links", identity_id)
+        return [LINK]
+
+
+@dataclass
+class FakeChannels:
+    told: list[AccountState] = field(default_factory=list)
+
+    async def tell(self, state: AccountState) -> None:
+        self.told.append(state)
+
+    async def states(self) -> Sequence[AccountState]:
+        return self.told
+
+
+@dataclass
+class FakeRecordings:
+    """Three seconds of silence. ``fault`` is raised instead."""
+
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    @asynccontextmanager
+    async def open(self, account: str, call: Call) -> AsyncIterator[Recording]:
+        self.asked.append((account, call.recording_url))
+        if self.fault is not None:
+            raise self.fault
+
+        async def content() -> AsyncIterator[bytes]:
+            for _ in range(3):
+                yield b"\0" * 1000
+
+        yield Recording(media_type="audio/wav", size=3000, content=content())
+
+
 class World:
     """All fakes, and the desk's dependencies over them."""
 
@@ -398,6 +490,10 @@ class World:
         self.intake, self.uploads = FakeIntake(self.ids), FakeUploads()
         self.reservations, self.releases = FakeReservations(), FakeReleases(self.views)
         self.actions = FakeActions(self.views)
+        self.deliveries = FakeDeliveries()
+        self.identities = FakeIdentities()
+        self.channels = FakeChannels()
+        self.recordings = FakeRecordings()
         self.receipts: dict[str, Receipt] = {}
         for number, found in self.views.tickets.items():
             self.blobs.contents[data.key_of(data.raw_of(number))] = data.raw_of(number)
@@ -420,7 +516,8 @@ class World:
         deps = Desk(
             views=self.views, accounts=self.accounts, blobs=self.blobs, policy=self.policy, live=self.live,
             intake=self.intake, uploads=self.uploads, releases=self.releases, clock=self.clock, ids=self.ids,
-            actions=self.actions, reservations=self.reservations,
+            actions=self.actions, deliveries=self.deliveries, identities=self.identities,
+            channels=self.channels, recordings=self.recordings, reservations=self.reservations,
             secret=SECRET, explain=self.explain, describe=describe, receipt_state=self.receipt_state, base_url="http://desk.test",
             secure_cookies=False,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A store in memory that keeps the promises of ``domain.ports.Store``; for tests of those who use a store.
+"""A store in memory that keeps the promises of ``domain.unitofwork.Store``; for tests of those who use a store.
 
 One dictionary a table. A transaction works on a copy and replaces the original on commit, so that a rolled back batch
 leaves nothing but a gap in the numbers.
@@ -11,15 +11,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 
-from domain.effects import EVENTS, Appended, Changed, Effect, Firing, Opened, Repeated, Settled, Suppressed, Timer
+from domain.calls import CallKept, KnownCall
+from domain.effects import (
+    EVENTS,
+    Appended,
+    Changed,
+    Effect,
+    Firing,
+    Opened,
+    Outcome,
+    Repeated,
+    Settled,
+    Suppressed,
+    Timer,
+)
 from domain.errors import Unavailable
 from domain.identity import Identity, Organization, mail_domain
 from domain.message import RELEASED, UNPROVEN, Message
+from domain.outgoing import Correspondence
 from domain.people import Agent, Leaving, Worker
 from domain.policy import Policy
-from domain.ports import Recollection
 from domain.status import OPEN, RUNNING, Status
-from domain.ticket import Earlier, KnownTicket, Ticket, TicketState
+from domain.ticket import Earlier, Incident, KnownTicket, Ticket, TicketState
+from domain.unitofwork import Recollection
 from domain.views import Scope
 
 
@@ -39,6 +53,10 @@ class Tables:
     timers: list[Firing] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     firings: list[Firing] = field(default_factory=list)
+    incidents: dict[int, Incident] = field(default_factory=dict)
+    correspondences: dict[int, Correspondence] = field(default_factory=dict)
+    mailed: dict[str, tuple[int, int]] = field(default_factory=dict)
+    calls: dict[str, KnownCall] = field(default_factory=dict)
 
 
 class FakeStore:
@@ -81,13 +99,21 @@ class FakeUnitOfWork:
     ) -> Recollection:
         tables = self.tables
         known = Recollection()
-        for message in messages:
+        spoken = {key for message in messages if message.call is not None for key in message.call.keys}
+        known.calls = {
+            each.id: replace(each, touched=self._touched(each.number))
+            for each in tables.calls.values()
+            if not spoken.isdisjoint(each.keys)
+        }
+        for message in (*messages, *(event for call in known.calls.values() for event in call.events)):
             place = (message.sender.channel, message.sender.address)
             if place not in tables.identities:
                 tables.identities[place] = Identity(
                     id=f"I{len(tables.identities) + 1}", channel=place[0], address=place[1]
                 )
             known.identities[place] = tables.identities[place]
+            if message not in messages:
+                continue
             ids = [
                 message.native_id or "",
                 *message.references,
@@ -102,6 +128,7 @@ class FakeUnitOfWork:
                     known.domains[mail_domain(message.sender.address)] = organization.id
         numbers = {*tokens, *known.conversations.values(), *known.natives.values()}
         numbers |= {number for _, number in known.keys.values() if number is not None}
+        numbers |= {call.number for call in known.calls.values() if call.number is not None}
         known.tickets = _of(tables.tickets, numbers)
         known.organizations = dict(tables.organizations)
         for identity in known.identities.values():
@@ -117,6 +144,10 @@ class FakeUnitOfWork:
         gone = {agent.id for agent in self.tables.agents.values() if not agent.active}
         found = [each for each in self.tables.workers if each.id not in gone and not each.lines.isdisjoint(lines)]
         return [_busy(each, self.tables) for each in found]
+
+    async def incidents(self, most: int) -> Sequence[Incident]:
+        found = [i for i in self.tables.incidents.values() if self.tables.tickets[i.number].status in OPEN]
+        return sorted(found, key=lambda each: each.number, reverse=True)[:most]
 
     async def leaving(self, now: datetime, lines: Collection[str], most: int) -> Sequence[Leaving]:
         away = {w.id for w in self.tables.workers if w.presence == "away" and (not w.away_until or w.away_until > now)}
@@ -139,11 +170,19 @@ class FakeUnitOfWork:
         found = [state for state in found if state.status in waiting]
         return [state.number for state in sorted(found, key=lambda s: (s.priority, s.number))][:most]
 
+    async def correspondences(self, numbers: Collection[int], now: datetime) -> dict[int, Correspondence]:
+        return {number: self.tables.correspondences.get(number, Correspondence()) for number in numbers}
+
+    async def mailed(self, identities: Collection[str], now: datetime) -> dict[str, tuple[int, int]]:
+        return _of(self.tables.mailed, identities)
+
     async def next_numbers(self, count: int) -> Sequence[int]:
         self.store.asked_for.append(count)
         return [next(self.store.numbers) for _ in range(count)]
 
-    async def save(self, effects: Sequence[Effect], now: datetime) -> None:
+    async def save(self, effects: Sequence[Effect], now: datetime, kept: Sequence[CallKept] = ()) -> None:
+        for call in kept:
+            self._keep(call, now)
         for effect in effects:
             self._settle(effect, now)
             if isinstance(effect, Opened):
@@ -154,6 +193,8 @@ class FakeUnitOfWork:
                     line=effect.ticket.line,
                     requester=effect.author,
                     participants=frozenset({effect.author}),
+                    untouched=effect.message.alert is not None and effect.ticket.assignee is None,
+                    kind=effect.ticket.kind if effect.message.alert is not None else None,
                 )
                 self.tables.states[number] = _state(effect.ticket)
                 self._set_timers(number, effect.timers)
@@ -161,12 +202,59 @@ class FakeUnitOfWork:
             elif isinstance(effect, Appended):
                 ticket = self.tables.tickets[effect.number]
                 if effect.status is not None:
-                    self.tables.tickets[effect.number] = replace(ticket, status=effect.status, closed_at=None)
-                self._move(effect)
+                    closed_at = now if effect.status is Status.CLOSED else None
+                    self.tables.tickets[effect.number] = replace(ticket, status=effect.status, closed_at=closed_at)
+                self._move(effect, now)
                 self._claim(effect.message, effect.number)
+            self._watch(effect, now)
         self.tables.effects += effects
 
-    def _move(self, effect: Appended) -> None:
+    async def overdue_calls(self, now: datetime, most: int) -> Sequence[Message]:
+        due = [call for call in self.tables.calls.values() if call.wait_until is not None and call.wait_until <= now]
+        return [call.events[0] for call in sorted(due, key=lambda call: (call.wait_until, call.id))][:most]
+
+    def _keep(self, call: CallKept, now: datetime) -> None:
+        held = self.tables.calls
+        had = [held[each].events for each in (call.id, *call.absorbed) if each in held]
+        for each in call.absorbed:
+            del held[each]
+        held[call.id] = KnownCall(
+            id=call.id,
+            account=call.account,
+            keys=frozenset(call.keys),
+            number=call.number,
+            wait_until=call.wait_until,
+            events=(*(event for events in had for event in events), *call.events),
+        )
+        for event in call.gathered:
+            assert self.tables.ledger[event.envelope_id].outcome is Outcome.SUPPRESSED, "it was parked"
+            self.tables.ledger[event.envelope_id] = Settled(
+                envelope_id=event.envelope_id, outcome=Outcome.APPENDED, ticket=call.number, reason="", at=now
+            )
+            self.tables.keys[event.key] = (self.tables.keys[event.key][0], call.number)
+
+    def _touched(self, number: int | None) -> bool:
+        facts = (fact for each in self.tables.changes for fact in each.facts if fact.ticket == number)
+        return any(
+            fact.by.startswith(("agent:", "token:")) or fact.NAME in ("ticket.escalated", "ticket.returned")
+            for fact in facts
+        )
+
+    def _watch(self, effect: Effect, now: datetime) -> None:
+        if effect.message.alert is None or not isinstance(effect, (Opened, Appended)):
+            return
+        number = effect.ticket.number if isinstance(effect, Opened) else effect.number
+        state = self.tables.states[number]
+        named = state.fields.get("product")
+        product = named if isinstance(named, str) else ""
+        if effect.message.alert.status == "resolved":
+            self.tables.incidents.pop(number, None)
+        else:
+            self.tables.incidents[number] = Incident(
+                number=number, catalog=state.catalog, product=product, at=effect.message.received_at
+            )
+
+    def _move(self, effect: Appended, now: datetime) -> None:
         if effect.timers is not None:
             self._set_timers(effect.number, effect.timers)
         state = self.tables.states.get(effect.number)
@@ -175,7 +263,7 @@ class FakeUnitOfWork:
                 state,
                 status=effect.status or state.status,
                 clocks=state.clocks if effect.clocks is None else effect.clocks,
-                closed_at=None if effect.status else state.closed_at,
+                closed_at=now if effect.status is Status.CLOSED else None if effect.status else state.closed_at,
                 version=state.version + 1,
             )
 
@@ -191,7 +279,7 @@ class FakeUnitOfWork:
 
     async def visible(self, scope: Scope, number: int) -> bool:
         found = self.tables.states.get(number)
-        return found is not None and scope.sees(found.line, found.assignee)
+        return found is not None and scope.sees(found)
 
     async def agents(self, ids: Sequence[str]) -> dict[str, Agent]:
         return _of(self.tables.agents, ids)
@@ -229,13 +317,22 @@ class FakeUnitOfWork:
                 self.tables.states[number] = replace(each.after, version=self.tables.states[number].version + 1)
             known = self.tables.tickets[number]
             self.tables.tickets[number] = replace(
-                known, status=each.after.status, line=each.after.line, closed_at=each.after.closed_at
+                known,
+                status=each.after.status,
+                line=each.after.line,
+                closed_at=each.after.closed_at,
+                untouched=known.untouched and not any(f.by.startswith(("agent:", "token:")) for f in each.facts),
             )
+            if each.after.requester != each.before.requester:
+                present, new = self.tables.tickets[number], each.after.requester
+                writers = present.participants - {each.before.requester} | {new}
+                self.tables.tickets[number] = replace(present, requester=new, participants=writers)
         self.tables.changes += changed
 
     def _settle(self, effect: Effect, now: datetime) -> None:
         envelope = effect.message.envelope_id
-        assert envelope not in self.tables.ledger or RELEASED in effect.message.flags, "an envelope has one effect"
+        anew = RELEASED in effect.message.flags or effect.message.call is not None  # as what a call gathers
+        assert envelope not in self.tables.ledger or anew, "an envelope has one effect"
         number = effect.ticket.number if isinstance(effect, Opened) else effect.number
         reason = effect.reason if isinstance(effect, Suppressed) else ""
         self.tables.ledger[envelope] = Settled(

@@ -9,6 +9,8 @@ need() { # command-or-path package
 need chromium chromium
 need swaks swaks
 need openssl openssl
+need curl curl
+need /usr/sbin/dovecot dovecot-imapd
 need /usr/share/fonts/truetype/dejavu fonts-dejavu-core
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0

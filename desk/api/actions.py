@@ -1,7 +1,8 @@
 """What the API does to tickets: body checked, command made, the ticket answered as it stands then."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,6 +20,7 @@ from domain.commands import (
     Escalate,
     LinkTo,
     LogWork,
+    Reply,
     Return,
     SetStatus,
     Tick,
@@ -29,6 +31,7 @@ from domain.message import StoredFile
 from domain.ports import Draft
 from domain.status import Status
 from domain.ticket import Level, Priority
+from domain.views import Scope
 
 B = TypeVar("B", bound=requests.Request)
 _PATH = " - at `$."
@@ -55,6 +58,42 @@ async def note(call: Call) -> web.Response:
     given = await body_of(call.request, requests.Note)
     files = await _files(call, given.attachments)
     return await _act(call, AddNote(text=given.text, files=files), given.version, status=201)
+
+
+async def answer(call: Call) -> web.Response:
+    given = await body_of(call.request, requests.Reply)
+    command = Reply(
+        text=given.text,
+        files=await _files(call, given.attachments),
+        to=given.to,
+        status=Status(given.status) if given.status else None,
+        substatus=given.substatus,
+        fields=given.fields,
+    )
+    return await _act(call, command, given.version, status=201)
+
+
+async def repeat(call: Call) -> web.Response:
+    """409 where it is no delivery that failed, is unknown or was muted."""
+    return await _delivery(call, call.desk.deliveries.repeat, "Only what failed, is unknown or was muted goes again.")
+
+
+async def called(call: Call) -> web.Response:
+    """409 where nobody had to telephone."""
+    return await _delivery(call, call.desk.deliveries.called, "There is no call to make.")
+
+
+async def _delivery(call: Call, do: Callable[[Scope, int, str, datetime], Awaitable[bool]], else_: str) -> web.Response:
+    number = parse_number(call.request.match_info["number"])
+    if number is None:
+        raise NotFound("There is no such ticket")
+    ticket = await seen(call, number)
+    delivery = call.request.match_info["delivery"]
+    if not any(each.id == delivery for message in ticket.messages for each in message.deliveries):
+        raise NotFound("There is no such delivery")
+    if not await do(call.scope, number, delivery, call.desk.clock.now()):
+        raise Problem(409, else_)
+    return reply(await seen(call, number))
 
 
 async def status(call: Call) -> web.Response:

@@ -65,9 +65,13 @@ class TicketList(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True):
+    """An address on a channel. ``unreachable``: why nothing that is sent there arrives."""
+
+    id: str
     channel: str
     address: str
     verified: bool
+    unreachable: str
 
 
 class Requester(Struct, frozen=True):
@@ -78,6 +82,49 @@ class Requester(Struct, frozen=True):
     plan: str
 
 
+class Invite(Struct, frozen=True):
+    """A secret to be sent to an identity and nowhere else: whoever shows it to a bot (``/start link_SECRET``) is the
+    same person."""
+
+    secret: str
+    expires_at: datetime
+
+
+class IdentityLink(Struct, frozen=True):
+    """An identity was made a person's. ``how``: a secret that was sent to one channel came back on another, a channel
+    vouched for a telephone number, or an agent said so."""
+
+    id: str
+    identity: str
+    person: str
+    how: Literal["deep_link", "code", "shared_number", "agent"]
+    by: str
+    at: datetime
+
+
+class IdentityLinks(Struct, frozen=True):
+    items: tuple[IdentityLink, ...]
+
+
+class ChannelAccount(Struct, frozen=True):
+    """How an account of a channel fares. ``told_at``: when it was last heard of; ``oldest_at``: since when the oldest
+    message there that is not yet taken has been waiting."""
+
+    adapter: str
+    account: str
+    channel: str
+    condition: Literal["connected", "lagging", "failing"]
+    since: datetime
+    told_at: datetime
+    error: str
+    last_message_at: datetime | None
+    oldest_at: datetime | None
+
+
+class ChannelAccounts(Struct, frozen=True):
+    items: tuple[ChannelAccount, ...]
+
+
 class Attachment(Struct, frozen=True):
     id: str
     name: str
@@ -86,7 +133,26 @@ class Attachment(Struct, frozen=True):
     url: str
 
 
+class DeliveryInfo(Struct, frozen=True):
+    """A way out of a message of ours. ``queued``: it waits, until ``next_at`` where an attempt has failed; ``unknown``:
+    nobody can say whether it arrived; ``muted``: a rule keeps it from being sent; ``call_back``: somebody has to
+    telephone."""
+
+    id: str
+    state: Literal["queued", "sending", "sent", "failed", "unknown", "muted", "call_back", "called_back"]
+    channel: str
+    address: str
+    attempts: int
+    error: str
+    automatic: bool
+    letter: str | None
+    next_at: datetime | None
+    settled_at: datetime | None
+
+
 class Message(Struct, frozen=True):
+    """``delivery``: of a message of ours, the latest of its ``deliveries``."""
+
     id: str
     at: datetime
     direction: Literal["inbound", "outbound", "note"]
@@ -95,7 +161,8 @@ class Message(Struct, frozen=True):
     text: str
     quoted: str
     html: str | None
-    delivery: dict[str, Any] | None
+    delivery: DeliveryInfo | None
+    deliveries: tuple[DeliveryInfo, ...]
     attachments: tuple[Attachment, ...]
 
 
@@ -150,7 +217,7 @@ class History(Struct, frozen=True):
 
 class Ticket(Struct, frozen=True):
     """A ticket whole. ``segments`` and ``tried`` come with ``?explain=1``. ``version`` grows with every change.
-    ``checks``: keys of the checklists' items that are done."""
+    ``checks``: keys of the checklists' items that are done. ``audiences`` that the requester met when it was routed."""
 
     number: str
     subject: str
@@ -175,6 +242,7 @@ class Ticket(Struct, frozen=True):
     decision: Decision | None
     links: tuple[LinkTo, ...]
     checks: tuple[str, ...]
+    audiences: tuple[str, ...]
     history: tuple[History, ...]
 
 
@@ -206,8 +274,8 @@ class HeldList(Struct, frozen=True):
 
 
 class Agent(Struct, frozen=True):
-    """``groups``: line -> the agent's groups there; on a line without one, all of them. ``calendar`` and ``capacity``
-    null: the line's."""
+    """``groups``: line -> the agent's groups there; on a line without one, all of them. ``audiences`` that the agent
+    serves; none: everybody. ``calendar`` and ``capacity`` null: the line's."""
 
     id: str
     email: str
@@ -215,6 +283,7 @@ class Agent(Struct, frozen=True):
     lines: tuple[str, ...]
     groups: dict[str, tuple[str, ...]]
     skills: dict[str, int]
+    audiences: tuple[str, ...]
     calendar: str | None
     capacity: int | None
     admin: bool

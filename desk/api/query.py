@@ -67,7 +67,10 @@ TICKETS = (
     Parameter(name="channel", about="Channel", many=True),
     Parameter(name="catalog", about="Catalog path; entries below it are included"),
     Parameter(name="kind", about="Kind of request", many=True),
-    Parameter(name="customer", about="Id of an organisation or a requester"),
+    Parameter(
+        name="customer",
+        about="Id or address of a requester, whatever channel they wrote from; or id or name of an organisation",
+    ),
     Parameter(name="q", about="Words to search for, or a ticket number"),
     Parameter(name="created_from", about="Opened at this time or later", read=_moment, schema=_MOMENT),
     Parameter(name="created_to", about="Opened before this time", read=_moment, schema=_MOMENT),

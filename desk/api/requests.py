@@ -31,6 +31,25 @@ class Note(Request, frozen=True):
     version: Version = None
 
 
+class Reply(Request, frozen=True):
+    """An answer to the requester, in the frame of the policy's letter. ``to``: an identity's id; left out: whoever
+    wrote last, where they wrote from. ``status``: where the ticket goes with it; ``fields`` are kept on the ticket."""
+
+    text: Text = ""
+    attachments: Files = ()
+    to: Key | None = None
+    status: StatusName | None = None
+    substatus: Key | None = None
+    fields: dict[Key, Any] = {}
+    version: Version = None
+
+
+class Merge(Request, frozen=True):
+    """``identity``: one of the person whose the other is to be."""
+
+    identity: Key
+
+
 class StatusMove(Request, frozen=True):
     """``fields`` are kept on the ticket."""
 
@@ -134,13 +153,14 @@ class InternalRequest(Request, frozen=True):
 
 class AgentChange(Request, frozen=True):
     """What is left out stays. ``groups``: line -> its groups that the agent belongs to; on a line without one, all of
-    them. ``calendar`` and ``capacity``: null gives them back to the line. ``active`` false removes: their open tickets
-    go to others."""
+    them. ``audiences`` that the agent serves; none: everybody. ``calendar`` and ``capacity``: null gives them back to
+    the line. ``active`` false removes: their open tickets go to others."""
 
     name: Line | UnsetType = UNSET
     lines: tuple[Key, ...] | UnsetType = UNSET
     groups: dict[Key, tuple[Key, ...]] | UnsetType = UNSET
     skills: dict[Key, Annotated[int, Meta(ge=1, le=10)]] | UnsetType = UNSET
+    audiences: tuple[Key, ...] | UnsetType = UNSET
     calendar: Key | UnsetType | None = UNSET
     capacity: Annotated[int, Meta(ge=1, le=10_000)] | UnsetType | None = UNSET
     admin: bool | UnsetType = UNSET

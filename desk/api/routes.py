@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from desk.api import actions, agents, handlers, models, requests
+from desk.api import actions, agents, handlers, models, people, requests
 from desk.api.handlers import Call
 from desk.api.query import EXPLAIN, HELD, TICKETS, Parameter
 
@@ -97,6 +97,27 @@ ROUTES = (
         takes=requests.NewTicket,
         errors=(409, 415),
     ),
+    _action("replyToTicket", "reply", "Answers the requester", actions.answer, requests.Reply, 201),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/tickets/{number}/deliveries/{delivery}/retry",
+        name="retryDelivery",
+        about="Sends once more what failed, is unknown or was muted",
+        needs="agent",
+        handler=actions.repeat,
+        gives=models.Ticket,
+        errors=(404, 409),
+    ),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/tickets/{number}/deliveries/{delivery}/called",
+        name="calledBack",
+        about="Says that somebody has telephoned, as an answer to a caller asks for",
+        needs="agent",
+        handler=actions.called,
+        gives=models.Ticket,
+        errors=(404, 409),
+    ),
     _action("addNote", "note", "Adds an internal note", actions.note, requests.Note, 201),
     _action("setStatus", "status", "Moves a ticket to another status", actions.status, requests.StatusMove),
     _action(
@@ -180,6 +201,58 @@ ROUTES = (
         gives=models.Accepted,
         status=202,
         errors=(404, 409),
+    ),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/identities/{id}/invite",
+        name="inviteIdentity",
+        about="A secret by which its owner proves that another channel is theirs too",
+        needs="agent",
+        handler=people.invite,
+        gives=models.Invite,
+        status=201,
+        errors=(404,),
+    ),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/identities/{id}/merge",
+        name="mergeIdentities",
+        about="Says that an identity is the same person's as another one",
+        needs="agent",
+        handler=people.merge,
+        gives=models.IdentityLink,
+        status=201,
+        takes=requests.Merge,
+        errors=(404, 409, 415),
+    ),
+    ApiRoute(
+        method="GET",
+        path="/api/v1/identities/{id}/links",
+        name="listIdentityLinks",
+        about="How an identity came to be its person's, the latest first",
+        needs="read",
+        handler=people.links,
+        gives=models.IdentityLinks,
+    ),
+    ApiRoute(
+        method="POST",
+        path="/api/v1/identity-links/{id}/undo",
+        name="undoIdentityLink",
+        about="Gives an identity back to whom it was of before",
+        needs="agent",
+        handler=people.undo,
+        gives=models.IdentityLinks,
+        errors=(404, 409),
+    ),
+    ApiRoute(
+        method="GET",
+        path="/api/v1/channels",
+        name="listChannels",
+        about="How each account of a channel fares",
+        needs="read",
+        handler=people.channels,
+        gives=models.ChannelAccounts,
+        session="admin",
     ),
     ApiRoute(
         method="GET",

@@ -6,6 +6,7 @@ from desk.api import models
 from domain.clocks import ClockRecord
 from domain.decision import Decision
 from domain.ids import format_number
+from domain.outgoing import DeliveryView
 from domain.views import AttachmentView, HeldRow, MessageView, Page, QueueRow, Receipt, RequesterView, TicketView
 
 TOTAL_CAP = 1000
@@ -76,6 +77,7 @@ def ticket(found: TicketView, explained: Decision | None, *, explain: bool) -> m
             for each in found.links
         ),
         checks=found.checks,
+        audiences=found.audiences,
         history=tuple(
             models.History(at=entry.at, fact=entry.fact, by=entry.by, detail=dict(entry.detail))
             for entry in found.history
@@ -88,7 +90,13 @@ def requester(found: RequesterView) -> models.Requester:
         id=found.id,
         name=found.name,
         identities=tuple(
-            models.Identity(channel=each.channel, address=each.address, verified=each.verified)
+            models.Identity(
+                id=each.id,
+                channel=each.channel,
+                address=each.address,
+                verified=each.verified,
+                unreachable=each.unreachable,
+            )
             for each in found.identities
         ),
         organization=found.organization,
@@ -97,6 +105,7 @@ def requester(found: RequesterView) -> models.Requester:
 
 
 def message(found: MessageView) -> models.Message:
+    ways = tuple(_delivery(each) for each in found.deliveries)
     return models.Message(
         id=found.id,
         at=found.at,
@@ -106,8 +115,24 @@ def message(found: MessageView) -> models.Message:
         text=found.text,
         quoted=found.quoted,
         html=found.html,
-        delivery=dict(found.delivery) if found.delivery is not None else None,
+        delivery=ways[-1] if ways else None,
+        deliveries=ways,
         attachments=tuple(attachment(each) for each in found.attachments),
+    )
+
+
+def _delivery(found: DeliveryView) -> models.DeliveryInfo:
+    return models.DeliveryInfo(
+        id=found.id,
+        state=found.state,
+        channel=found.channel,
+        address=found.address,
+        attempts=found.attempts,
+        error=found.error,
+        automatic=found.automatic,
+        letter=found.letter,
+        next_at=found.next_at,
+        settled_at=found.settled_at,
     )
 
 

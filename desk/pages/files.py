@@ -3,7 +3,7 @@
 from aiohttp import hdrs, web
 
 from desk.deps import desk_of
-from desk.downloads import attachment_response, decode_raw
+from desk.downloads import attachment_response, decode_raw, disposition
 from desk.pages.mailview import SHOWN_INLINE, cid_urls, document, frame_policy
 from desk.pages.queue import rail
 from desk.render import render
@@ -45,6 +45,25 @@ async def message_raw(request: web.Request, me: Me) -> web.Response:
         section="ticket",
         **await rail(request, me),
     )
+
+
+async def recording(request: web.Request, me: Me) -> web.StreamResponse:
+    """Handed on from the telephone system as it comes, as a download."""
+    desk = desk_of(request)
+    message = request.match_info["message"]
+    account, call = await desk.views.call(me.scope, message)
+    async with desk.recordings.open(account, call) as found:
+        response = web.StreamResponse()
+        response.headers["Content-Type"] = found.media_type
+        response.headers["Content-Disposition"] = disposition(f"call-{message}.{found.media_type.rpartition('/')[2]}")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        response.content_length = found.size
+        await response.prepare(request)
+        async for chunk in found.content:
+            await response.write(chunk)
+        await response.write_eof()
+    return response
 
 
 async def attachment(request: web.Request, me: Me) -> web.Response:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -30,6 +31,7 @@ class FormPages:
         mistakes: Sequence[tuple[str, str, Mapping[str, object]]],
         *,
         status: int,
+        carried: Mapping[str, str],
     ) -> web.Response:
         told: dict[str, str] = {}
         for field, why, details in mistakes:
@@ -41,9 +43,10 @@ class FormPages:
             form=form,
             groups=grouped(choices),
             values=values,
+            carried=carried,
             mistakes=told,
             general=[why for field, why in told.items() if field not in FIELDS],
-            lang_link=lambda locale: f"/form/{form.slug}?lang={locale}",
+            lang_link=lambda locale: f"/form/{form.slug}?{urlencode({**carried, 'lang': locale})}",
         )
         return embeddable(response, form)
 

@@ -43,7 +43,8 @@ class Line:
     None: no limit), and is when its agents are on shift unless their card names another. ``writes_to_customers`` says
     whether its agents may answer requesters. ``partner``: the organisation that it is delegated to; of the tickets that
     stand on this line now its agents see their own and those that are nobody's. ``department``: takes internal requests
-    of other lines."""
+    of other lines. ``forwards_to``: what comes here is sent on by mail: to this address, or, ``customer``, to the
+    department that the requester's organisation names; if it ``pauses``, the customer's clocks stand still then."""
 
     key: str
     order: int
@@ -55,3 +56,5 @@ class Line:
     assignment: Assignment = Assignment()
     partner: str | None = None
     department: bool = False
+    forwards_to: str | None = None
+    pauses: bool = True

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from domain.businesstime import Calendar
 from domain.clocks import Target
@@ -22,8 +23,10 @@ class MailPolicy:
 
     ``catalogs`` maps an address to the catalog path its mail starts from, where one is set. ``authserv_ids`` are the
     relays whose Authentication-Results are believed (lower case). ``sender_verification``: ``when_present`` (a failed
-    check blocks threading) or ``required`` (joining as a participant needs a passed one). ``public_domains`` are mail
-    providers anyone may have an address at: they say nothing about the sender's organisation.
+    check blocks threading) or ``required`` (joining as a participant needs a passed one). ``token_suffices``: whoever
+    writes with a ticket's token joins it (a colleague to whom our letter was passed on), not its participants alone.
+    ``public_domains`` are mail providers anyone may have an address at: they say nothing about the sender's
+    organisation.
     """
 
     domains: frozenset[str]
@@ -31,8 +34,48 @@ class MailPolicy:
     catalogs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     authserv_ids: frozenset[str] = frozenset()
     sender_verification: str = "when_present"
+    token_suffices: bool = False
     public_domains: frozenset[str] = frozenset()
     max_size: int = 26_214_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IvrPolicy:
+    """``wait_s``: so long after the last that was heard of a telephone call its transcript is waited for, in seconds of
+    the clock on the wall. Then the call is a ticket without one."""
+
+    wait_s: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Severity:
+    """What a monitoring system's word for a severity stands for."""
+
+    impact: Level
+    urgency: Level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """What becomes of monitoring systems' alerts. ``catalog`` and ``kind`` of their tickets, unless account or rule say
+    otherwise. ``resolved``: whether a ticket closes by itself with its alert where nobody has done anything about it,
+    or is only told. ``link_within_s``: so long after an alert has fired customers' requests about the same product are
+    linked to its ticket, in seconds of the clock on the wall."""
+
+    catalog: str | None = None
+    kind: str | None = None
+    severities: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
+    resolved: Literal["close", "note"] = "note"
+    link_within_s: int = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterBudget:
+    """How many letters written by themselves one correspondent may be sent, on all channels together. Beyond that they
+    are muted: two programs that answer each other stop there, whatever their mails look like."""
+
+    per_hour: int = 10
+    per_day: int = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +117,38 @@ PLACEHOLDERS = frozenset(
 REQUIRED_LETTERS = ("acknowledgement", "resolution")
 
 
+Moment = Literal[
+    "opened", "known_incident", "escalated", "waiting", "reminder", "solved", "closed", "forwarded", "notice"
+]
+"""When a letter is written by itself: the ticket was ``opened``, or was so about a trouble that is in work already
+(``known_incident``, in place of the other); passed up to another line (``escalated``); it waits for the requester
+(``waiting``), and has for a while (``reminder``); it is ``solved``, and the requester is asked; it is ``closed``, since
+they did not object. ``forwarded`` goes to the department that a line sends its tickets on to, ``notice`` to agents whom
+a reaction wants told."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A letter to a requester; subject and body may hold ``{placeholders}`` of ``PLACEHOLDERS``."""
+    """Words for requesters; subject and body may hold ``{placeholders}`` of ``PLACEHOLDERS``. ``on``: when it is sent
+    by itself, None for an agent's template. ``plans`` and ``lines`` narrow that, empty ones fit all; ``after_s`` is how
+    long a reminder waits, business seconds of the line's calendar. Of several that fit a moment, the first is sent."""
 
     key: str
     subject: Text
     body: Text
     enabled: bool = True
+    on: Moment | None = None
+    plans: frozenset[str] = frozenset()
+    lines: frozenset[str] = frozenset()
+    after_s: int | None = None
+
+    def fits(self, moment: Moment, plan: str, line: str) -> bool:
+        return (
+            self.enabled
+            and self.on == moment
+            and (not self.plans or plan in self.plans)
+            and (not self.lines or line in self.lines)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +215,10 @@ class Policy:
     adjustments: Adjustments = Adjustments()
     refused_catalog: str | None = None
     ping_pong: int = 3
+    budget: LetterBudget = LetterBudget()
     internal_pauses: bool = False
+    ivr: IvrPolicy = IvrPolicy()
+    alerts: AlertPolicy | None = None
 
     def goal(self, target: Target, *, plan: str, priority: Priority, kind: str, line: str) -> Goal:
         """What is promised: the most specific cell of the matrix that fits, else the plan's own row; for the stay, the

@@ -39,6 +39,13 @@ FIELDS = (
     "attachment.type",
     "attachment.name",
     "automatic",
+    "ivr.digits",
+    "ivr.path",
+    "ivr.product",
+    "ivr.confidence",
+    "alert.severity",
+    "alert.product",
+    "alert.status",
 )
 WORD_FIELDS = ("subject", "body", "text")
 """Fields whose words are known; ``words`` works on these only."""

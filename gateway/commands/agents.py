@@ -20,7 +20,7 @@ from gateway.system import SystemClock
 __all__ = ["agent"]
 
 Email = Annotated[str, typer.Argument(help="The agent's address.")]
-_OPTIONS = {"lines": "--line", "groups": "--group", "skills": "--skill", "until": "--until", "name": "--name"}
+_OPTIONS = {"lines": "--line", "groups": "--group", "skills": "--skill", "audiences": "--audience"}
 
 
 @agent.command("set")
@@ -33,6 +33,9 @@ def set_agent(
     ] = None,
     skill: Annotated[
         list[str] | None, typer.Option(help="KEY=LEVEL, 1 to 10; those given are all they have. '' for none.")
+    ] = None,
+    audience: Annotated[
+        list[str] | None, typer.Option(help="Whose requests they serve; those given are all. '' for everybody's.")
     ] = None,
     calendar: Annotated[str | None, typer.Option(help="Their shifts; '' for the line's.")] = None,
     capacity: Annotated[int | None, typer.Option(help="Weight they may have in hand; 0 for the line's.")] = None,
@@ -51,6 +54,7 @@ def set_agent(
                 lines=None if line is None else frozenset(_given(line)),
                 groups=None if group is None else frozenset(_group(each) for each in _given(group)),
                 skills=None if skill is None else dict(_skill(each) for each in _given(skill)),
+                audiences=None if audience is None else frozenset(_given(audience)),
                 calendar=Keep.KEEP if calendar is None else calendar or None,
                 capacity=Keep.KEEP if capacity is None else capacity or None,
                 admin=admin,

@@ -28,6 +28,9 @@ Segment = Annotated[str | None, typer.Option(help="external, internal or partner
 Groups = Annotated[
     list[str] | None, typer.Option("--group", help="Group of customers, as audiences name it; several may be given.")
 ]
+Department = Annotated[
+    str | None, typer.Option(help="Mail address of their own department, which takes what is forwarded to it.")
+]
 Engineer = Annotated[str | None, typer.Option(help="Address of the agent who is their personal engineer.")]
 
 
@@ -41,6 +44,7 @@ def add(
     segment: Segment = None,
     group: Groups = None,
     engineer: Engineer = None,
+    department: Department = None,
     data: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +59,7 @@ def add(
             bare = Organization(id=UlidIds().new(), name=name.strip())
             made = await _changed(
                 database, bare, domain=domain, plan=plan, since=since, until=until, segment=segment, group=group,
-                engineer=engineer,
+                engineer=engineer, department=department,
             )  # fmt: skip
             await database.people.add_organization(made, SystemClock().now())
             if as_json:
@@ -77,6 +81,7 @@ def set_organization(
     segment: Segment = None,
     group: Groups = None,
     engineer: Engineer = None,
+    department: Department = None,
     data: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +100,7 @@ def set_organization(
                 found = replace(found, name=rename.strip())
             changed = await _changed(
                 database, found, domain=domain, plan=plan, since=since, until=until, segment=segment, group=group,
-                engineer=engineer,
+                engineer=engineer, department=department,
             )  # fmt: skip
             await database.people.save_organization(changed)
             _show([changed], await database.accounts.agents(), as_json=as_json)
@@ -164,6 +169,7 @@ async def _changed(
     segment: str | None,
     group: Sequence[str] | None,
     engineer: str | None,
+    department: str | None,
 ) -> Organization:
     policy = await policy_of(database, "--plan")
     if domain is not None:
@@ -177,6 +183,10 @@ async def _changed(
         found = replace(found, segment=segment)
     if engineer is not None:
         found = replace(found, engineer=await _engineer(database, engineer) if engineer else None)
+    if department is not None:
+        if department and department.count("@") != 1:
+            raise Invalid("--department", f"{department!r} is no mail address")
+        found = replace(found, department=department.strip().lower())
     if plan is None and since is not None:
         raise Invalid("--since", "goes with --plan")
     try:
@@ -222,6 +232,7 @@ def _shown(found: Organization, agents: Sequence[Agent]) -> dict[str, Any]:
         "domains": list(found.domains),
         "groups": sorted(found.groups),
         "engineer": next((agent.email for agent in agents if agent.id == found.engineer), None),
+        "department": found.department or None,
         "contracts": [
             {
                 "plan": each.plan,

@@ -62,7 +62,7 @@ def link(
 
 @agent.command("list")
 def list_agents(data: DataDir = None, as_json: AsJson = False) -> None:
-    """Who works here: lines, groups, skills, presence, and who was removed."""
+    """Who works here: lines, groups, skills, audiences, presence, and who was removed."""
 
     async def work() -> None:
         async with database_of(data) as database:
@@ -84,6 +84,7 @@ def card(agent: Agent) -> dict[str, Any]:
         "lines": sorted(agent.lines),
         "groups": sorted(f"{line}/{group}" for line, group in agent.groups),
         "skills": dict(sorted(agent.skills.items())),
+        "audiences": sorted(agent.audiences),
         "calendar": agent.calendar,
         "capacity": agent.capacity,
         "admin": agent.admin,
@@ -102,6 +103,7 @@ def _told(agent: Agent) -> list[str]:
         ", ".join(sorted(agent.lines)) or "no line",
         *([f"({', '.join(sorted(f'{line}/{group}' for line, group in agent.groups))})"] if agent.groups else []),
         *([", ".join(f"{skill}={level}" for skill, level in sorted(agent.skills.items()))] if agent.skills else []),
+        *([f"for {', '.join(sorted(agent.audiences))}"] if agent.audiences else []),
         *own,
         f"{agent.presence}{until}",
         *(["admin"] if agent.admin else []),

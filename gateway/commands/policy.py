@@ -39,8 +39,8 @@ _WIDTH = 60
 def check_folder(folder: Folder = SAMPLE, json: AsJson = False, data: DataDir = None) -> None:
     """Say everything that is wrong with a folder: file, line, key. Changes nothing.
 
-    With --data also what is wrong for that instance: lines, groups and skills without agents, catalog entries that are
-    gone."""
+    With --data also what is wrong for that instance: lines, groups and skills without agents, audiences of agents
+    and catalog entries that are gone."""
 
     problems: tuple[Problem, ...] = ()
 

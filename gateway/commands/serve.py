@@ -8,12 +8,13 @@ import typer
 
 from config.loader import SAMPLE, compile_policy, load_folder
 from config.problems import PolicyInvalid
-from domain.errors import Fault
-from gateway import logs, process
+from domain.errors import Fault, Permanent
+from gateway import accounts, logs, process
 from gateway.commands.common import FAILED, INVALID, DataDir, fail, load, perform, say, show_problems
 from gateway.roles import ROLES
 from gateway.supervisor import Supervisor
 from gateway.system import SystemClock, UlidIds
+from gateway.wiring import CHANNELS
 from store import Database
 
 db = typer.Typer(help="The database's version.", no_args_is_help=True)
@@ -36,6 +37,10 @@ def up(
     if settings.nats_url is not None:
         fail("PRIYOM_NATS_URL is set: `priyom up` runs a bus of its own; `priyom run` uses yours", INVALID)
     logs.configure(settings.log_level, process="supervisor")
+    try:
+        accounts.check(settings.channels, CHANNELS)
+    except Permanent as fault:
+        fail(fault.reason, INVALID)
     try:
         documents = load_folder(policy or SAMPLE)
         compile_policy(documents, 1)

@@ -16,7 +16,7 @@ from normalizer.mail.headers import Headers
 from normalizer.mail.parts import Part
 
 MARKER = "x-priyom"
-"""The field that we put on every mail of our own."""
+"""The field that we put on every mail that nobody wrote (``channels.mailbody``)."""
 
 
 @dataclass(frozen=True, slots=True)

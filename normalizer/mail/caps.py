@@ -13,6 +13,8 @@ HEADERS = 1_000
 HEADER_VALUE = 64 * 1024
 """Bytes of one header field."""
 
+CONTEXT, CONTEXT_VALUE = 20, 500
+"""Fields that a product says of itself, and characters of each."""
 SUBJECT = 998
 """Characters of a subject (RFC 5322, 2.1.1: no line is longer)."""
 

@@ -1,8 +1,9 @@
 """Whose ticket: who may have it, and who of them gets it. Pure; called by ``router.decide`` for new tickets and by
 ``router.act`` for those that come to a line.
 
-Eligible is who is on the line and in its group, on shift by calendar and presence, not full, and skilled enough. Then
-the customer's own engineer, the agent of their last ticket, and the line's way of sharing, in that order.
+Eligible is who is on the line and in its group, serves the requester's audience, is on shift by calendar and presence,
+not full, and skilled enough. Then the customer's own engineer, the agent of their last ticket, and the line's way of
+sharing, in that order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A ticket that looks for an agent. ``engineer`` and ``previous``: agents' ids; ``without``: who must not."""
+    """A ticket that looks for an agent. ``engineer`` and ``previous``: agents' ids; ``without``: who must not;
+    ``audiences``: those that the requester meets."""
 
     line: str
     group: str | None
@@ -29,6 +31,7 @@ class Wanted:
     engineer: str | None = None
     previous: str | None = None
     without: str | None = None
+    audiences: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,8 @@ class _Bar:
             own = {group for on, group in worker.groups if on == line.key}
             if own and wanted.group not in own:
                 return f"is not in group {wanted.group}"
+        if worker.audiences and worker.audiences.isdisjoint(wanted.audiences):
+            return "does not serve this requester's audience"
         if worker.presence != "on" and (worker.away_until is None or worker.away_until > self._now):
             return f"is {'away' if worker.presence == 'away' else 'on a break'}"
         shift = worker.calendar or line.calendar

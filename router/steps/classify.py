@@ -44,6 +44,8 @@ class Start:
 
 
 def start_catalog(message: Message, policy: Policy) -> Start:
+    if message.alert is not None:
+        return _start_of_alert(message, policy)
     if message.catalog is not None and message.catalog in policy.catalog:
         return Start(message.catalog, "The requester chose it.", chosen=True)
     unknown = f"The requester chose {message.catalog[:80]}, which the policy does not have. " if message.catalog else ""
@@ -52,6 +54,14 @@ def start_catalog(message: Message, policy: Policy) -> Start:
         if address in policy.mail.catalogs:
             return Start(policy.mail.catalogs[address], f"{unknown}Mail to {address} starts from it.")
     return Start(None, unknown)
+
+
+def _start_of_alert(message: Message, policy: Policy) -> Start:
+    """Where the account's alerts start from, else where all do; rules may say otherwise."""
+    if message.catalog is not None and message.catalog in policy.catalog:
+        return Start(message.catalog, f"Alerts of account {message.account} start from it.")
+    given = policy.alerts.catalog if policy.alerts else None
+    return Start(given, "The policy has alerts start from it." if given else "")
 
 
 def apply_rules(rules: ReadyRules, features: Features, *, chosen: bool) -> Hits:
@@ -86,6 +96,9 @@ def choose_kind(hits: Hits, features: Features, policy: Policy, entry: CatalogEn
     if hit is not None and hit.value in policy.kinds:
         kind = policy.kinds[hit.value]
         return kind, Step(step="kind", outcome=kind.key, because=hit.sentence(features), rule=hit.key)
+    given = policy.alerts.kind if policy.alerts and features.message.alert else None
+    if given is not None and given in policy.kinds:
+        return policy.kinds[given], Step(step="kind", outcome=given, because="The policy gives it to alerts.")
     if entry.kind is not None and entry.kind in policy.kinds:
         kind = policy.kinds[entry.kind]
         return kind, Step(step="kind", outcome=kind.key, because=f"It is the usual kind for {entry.path}.")

@@ -1,7 +1,10 @@
 """Does the message belong to a ticket that exists? Second step of ``router.decide``.
 
-In order: a verified token, whoever sends it; a conversation handle, which has the sender in it; a message that is
+In order: the sender's choice among their own requests; a verified token, if the sender is a participant of its ticket
+(or, where the policy wants it, whoever sends it); a conversation handle, which has the sender in it; a message that is
 answered, if the sender is a participant of its ticket. A number in the subject grants nothing and becomes a suggestion.
+An event of a telephone call belongs to that call's ticket, however it stands, and to no other: not to one of the same
+caller's, who may be anybody.
 """
 
 import re
@@ -10,7 +13,7 @@ from datetime import datetime, timedelta
 
 from domain.decision import Step
 from domain.ids import format_number
-from domain.message import Message
+from domain.message import NEW_REQUEST, Message
 from domain.policy import Policy
 from domain.status import OPEN
 from domain.ticket import KnownTicket
@@ -31,25 +34,48 @@ class Correlation:
 
 
 def correlate(message: Message, known: Known, policy: Policy, check: SenderCheck, now: datetime) -> Correlation:
+    if message.call is not None:
+        return _of_call(message, known)
     if check == "fail":
         because = "The sender's domain check (DMARC) failed, so nothing in the message may join it to a ticket."
         return _new(message, because, _candidates(known), flag="dmarc_fail")
     if known.forged and not known.tokens:
         because = "The ticket token is not one of ours, so nothing in the message may join it to a ticket."
         return _new(message, because, _candidates(known), flag="forged_token")
+    if NEW_REQUEST in message.flags and not known.tokens:
+        return _new(message, "The sender asked for a request of its own.")
     too_old: list[KnownTicket] = []
     joined = (
-        _by_token(message, known, policy, now, too_old)
+        _by_choice(message, known, policy, now)
+        or _by_token(message, known, policy, now, too_old)
         or _by_conversation(message, known, policy, check, now, too_old)
         or _by_reference(message, known, policy, check, now, too_old)
     )
     return joined or _alone(message, known, policy, check, too_old)
 
 
+def _by_choice(message: Message, known: Known, policy: Policy, now: datetime) -> Correlation | None:
+    """Their word counts for their own requests only."""
+    ticket = known.chosen
+    if ticket is None or known.identity.id not in ticket.participants or not usable(ticket, policy, now):
+        return None
+    return _join(message, ticket, f"The sender has chosen {format_number(ticket.number)} for it.")
+
+
+def _of_call(message: Message, known: Known) -> Correlation:
+    """``known.conversations`` are made of the call's own keys."""
+    if not known.conversations:
+        return _new(message, "Nothing links it to a ticket that exists.")
+    number = format_number(known.conversations[0].number)
+    step = Step(step="correlation", outcome=number, because=f"It is of the call that {number} was made of.")
+    return Correlation(ticket=known.conversations[0], steps=(step,))
+
+
 def _by_token(
     message: Message, known: Known, policy: Policy, now: datetime, too_old: list[KnownTicket]
 ) -> Correlation | None:
-    ticket = _first_usable(known.tokens, policy, now, too_old)
+    mine = tuple(each for each in known.tokens if known.identity.id in each.participants)
+    ticket = _first_usable(known.tokens if policy.mail.token_suffices else mine, policy, now, too_old)
     if ticket is None:
         return None
     foreign = known.identity.id not in ticket.participants
@@ -98,6 +124,12 @@ def _alone(
             "but the policy asks for a passed domain check (DMARC) and there is none."
         )
         return _new(message, because, _candidates(known), flag="sender_unverified")
+    if known.tokens:
+        because = (
+            f"It carries the signed token of {format_number(known.tokens[0].number)}, "
+            "but the sender is not a participant of that ticket."
+        )
+        return _new(message, because, _candidates(known), flag="foreign_sender")
     if known.natives:
         because = (
             f"It answers a message of {format_number(known.natives[0].number)}, "
@@ -138,7 +170,8 @@ def _candidates(known: Known) -> tuple[int, ...]:
 
 
 def _join(message: Message, ticket: KnownTicket, because: str, flags: tuple[str, ...] = ()) -> Correlation:
-    if ticket.status not in OPEN:
+    over = message.alert is not None and message.alert.status == "resolved"
+    if ticket.status not in OPEN and not over:
         because += " It is reopened."
     step = Step(step="correlation", outcome=format_number(ticket.number), because=because)
     return Correlation(ticket=ticket, steps=(step, *_suggestions(message, (), ticket.number)), flags=flags)

@@ -1,7 +1,8 @@
 """Who wrote, and for which organisation. First step of ``router.decide``.
 
-The organisation of the person's card comes first, then the one that owns the sender's mail domain, unless anybody may
-have an address there. A sender whose domain check failed gets no organisation: the address is only a claim.
+The organisation of the person's card comes first, then the one that our own lookup names, then the one that owns the
+sender's mail domain, unless anybody may have an address there. A sender whose domain check failed gets no organisation:
+the address is only a claim.
 """
 
 from dataclasses import dataclass
@@ -44,6 +45,8 @@ def _organization(
         return None, "The sender's domain check (DMARC) failed, so the address says nothing about who wrote."
     if known.organization is not None:
         return known.organization, f"The sender's card belongs to {known.organization.name}."
+    if known.named_organization is not None:
+        return known.named_organization, f"The lookup names {known.named_organization.name}."
     domain = mail_domain(message.sender.address)
     if is_public(domain, mail):
         return None, f"{domain} is a public mail provider, so the domain names no organisation."

@@ -11,6 +11,7 @@ from domain.ids import format_number
 from domain.policy import Kind, Plan, Policy
 from domain.ticket import Earlier, Level, Priority
 from router.features import Features
+from router.incidents import severity_of
 from router.steps.classify import Hits
 
 _ORDER = tuple(Priority)
@@ -92,6 +93,10 @@ def _level(
     hit = hits.get(name)
     if hit is not None:
         return Level(hit.value), f"{name.capitalize()} is {hit.value}. {hit.sentence(features)}"
+    told = severity_of(features.message, policy)
+    if told is not None:
+        level = told.impact if name == "impact" else told.urgency
+        return level, f"{name.capitalize()} is {level}, as the policy has it for alerts of this severity."
     for field in policy.adjustments.fields if features.message.fields else ():
         table = field.impact if name == "impact" else field.urgency
         said = table.get(str(features.message.fields.get(field.name, "")).strip().lower())

@@ -2,6 +2,7 @@
 
 from store.tables.accounts import BookmarkRow, ChannelAccountRow
 from store.tables.agents import (
+    AgentAudienceRow,
     AgentGroupRow,
     AgentLineRow,
     AgentRow,
@@ -11,6 +12,9 @@ from store.tables.agents import (
     SignInLinkRow,
 )
 from store.tables.base import metadata
+from store.tables.calls import CallEventRow, CallKeyRow, CallRow
+from store.tables.deliveries import DeliveryRow
+from store.tables.identities import IdentityInviteRow, IdentityLinkRow
 from store.tables.intake import (
     ConversationRow,
     CounterRow,
@@ -45,6 +49,7 @@ from store.tables.tickets import (
 )
 
 __all__ = [
+    "AgentAudienceRow",
     "AgentGroupRow",
     "AgentLineRow",
     "AgentRow",
@@ -52,6 +57,9 @@ __all__ = [
     "ApiTokenRow",
     "AttachmentRow",
     "BookmarkRow",
+    "CallEventRow",
+    "CallKeyRow",
+    "CallRow",
     "ChannelAccountRow",
     "ClockRow",
     "ClockSegmentRow",
@@ -59,9 +67,12 @@ __all__ = [
     "ConversationRow",
     "CounterRow",
     "DecisionRow",
+    "DeliveryRow",
     "FactRow",
     "FiringRow",
     "HeldRow",
+    "IdentityInviteRow",
+    "IdentityLinkRow",
     "IdentityRow",
     "KeyRow",
     "LedgerEntryRow",

@@ -36,6 +36,15 @@ class AgentGroupRow(Table, table=True):
     group: str = Field(primary_key=True)
 
 
+class AgentAudienceRow(Table, table=True):
+    """``audience`` is a key of the policy: its requesters are served. Without one, everybody."""
+
+    __tablename__ = "agent_audiences"
+
+    agent_id: str = Field(primary_key=True, foreign_key="agents.id")
+    audience: str = Field(primary_key=True)
+
+
 class AgentSkillRow(Table, table=True):
     """``skill`` is a key of the policy; ``level`` 1 is a beginner's."""
 

@@ -6,11 +6,12 @@ from datetime import date, datetime
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
-from store.tables.base import Table, instant
+from store.tables.base import Table, instant, long_text
 
 
 class OrganizationRow(Table, table=True):
-    """``engineer_id``: the agent who is its personal engineer or client manager."""
+    """``engineer_id``: the agent who is its personal engineer or client manager. ``department``: the mail
+    address of its own department that takes what is forwarded to it."""
 
     __tablename__ = "organizations"
 
@@ -18,6 +19,7 @@ class OrganizationRow(Table, table=True):
     name: str
     segment: str = "external"
     engineer_id: str | None = None
+    department: str = ""
     created_at: datetime = instant()
 
 
@@ -66,7 +68,8 @@ class PersonRow(Table, table=True):
 
 
 class IdentityRow(Table, table=True):
-    """An address on a channel. ``person_id`` is the reversible link: clearing it undoes a merge."""
+    """An address on a channel. ``person_id`` is the reversible link: clearing it undoes a merge. ``unreachable``: why
+    nothing that is sent there arrives; a message from there clears it."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("channel", "address"), Index(None, "person_id"))
@@ -76,5 +79,6 @@ class IdentityRow(Table, table=True):
     address: str
     name: str = ""
     verified: bool = False
+    unreachable: str = long_text(default="")
     person_id: str | None = Field(default=None, foreign_key="persons.id")
     created_at: datetime = instant()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index
+from sqlalchemy import Column, Index, text
 from sqlmodel import Field
 
 from store.tables.base import Big, Table, instant, json, long_text
@@ -12,7 +12,8 @@ from store.tables.base import Big, Table, instant, json, long_text
 class TicketRow(Table, table=True):
     """``number`` comes from a sequence. ``due_at`` is the nearest due time of its running clocks, ``due_sort`` the same
     as epoch seconds with a far future for none: what queues are ordered by, after priority and ``place`` (0: nobody
-    could be given it; 1: any other). ``version`` grows with every change."""
+    could be given it; 1: any other). ``audiences``: those that the requester met when it was routed. ``version`` grows
+    with every change."""
 
     __tablename__ = "tickets"
     __table_args__ = (
@@ -21,6 +22,13 @@ class TicketRow(Table, table=True):
         Index("ix_tickets_requester", "requester_id", "created_at"),
         Index("ix_tickets_updated", "updated_at", "number"),
         Index("ix_tickets_assignee", "assignee_id", "open", "line"),
+        Index(
+            "ix_tickets_alerts",
+            "channel",
+            "number",
+            sqlite_where=text("channel = 'alert' AND open = 1"),
+            postgresql_where=text("channel = 'alert' AND open"),
+        ),
     )
 
     number: int = Field(sa_column=Column(Big, primary_key=True, autoincrement=False))
@@ -46,6 +54,7 @@ class TicketRow(Table, table=True):
     fields: Any = json()
     checks: Any = json()
     flags: Any = json()
+    audiences: Any = json()
     parent: int | None = Field(default=None, sa_type=Big, index=True)
     preview: str
     attachments: int

@@ -140,8 +140,12 @@ async def _conditions(connection: AsyncConnection, wanted: Filter) -> list[Colum
         chosen.append(or_(tickets.c.catalog == wanted.catalog, under))
     if wanted.customer:
         address = identities.c.address == wanted.customer.lower()
-        whose = select(identities.c.id).where(or_(identities.c.id == wanted.customer, address))
-        chosen.append(or_(tickets.c.requester_id.in_(whose), tickets.c.organization_id == wanted.customer))
+        named = or_(identities.c.id == wanted.customer, address)
+        person = select(identities.c.person_id).where(named, identities.c.person_id.is_not(None))
+        whose = select(identities.c.id).where(or_(named, identities.c.person_id.in_(person)))
+        owner = or_(organizations.c.id == wanted.customer, organizations.c.name == wanted.customer)
+        owned = select(organizations.c.id).where(owner)
+        chosen.append(or_(tickets.c.requester_id.in_(whose), tickets.c.organization_id.in_(owned)))
     if wanted.created_from:
         chosen.append(tickets.c.created_at >= wanted.created_from)
     if wanted.created_to:

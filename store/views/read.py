@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import Decision
 from domain.ids import BlobKey
-from domain.message import Message
+from domain.message import Call, Message
 from domain.people import Worker
 from domain.views import (
     AttachmentView,
@@ -84,6 +84,10 @@ class SqlViews:
     async def raw_key(self, scope: Scope, message_id: str) -> BlobKey:
         async with self._reading() as connection:
             return await ticket.raw_key(connection, scope, message_id)
+
+    async def call(self, scope: Scope, message_id: str) -> tuple[str, Call]:
+        async with self._reading() as connection:
+            return await ticket.call(connection, scope, message_id)
 
     async def message_html(self, scope: Scope, message_id: str) -> tuple[str, Sequence[AttachmentView]]:
         async with self._reading() as connection:

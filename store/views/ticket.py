@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.decision import Decision
 from domain.errors import NotFound
 from domain.ids import BlobKey
-from domain.message import Attachment, Message
+from domain.message import Attachment, Call, Message
 from domain.views import (
     AttachmentView,
     HistoryEntry,
@@ -21,6 +22,7 @@ from domain.views import (
     TicketView,
 )
 from store.clocks import read_clocks
+from store.deliveries import of_messages
 from store.recall import identities, messages_, organizations, persons, tickets
 from store.save import attachments, decisions, facts_
 from store.tables import AgentRow, TicketLinkRow
@@ -64,6 +66,7 @@ async def ticket(connection: AsyncConnection, scope: Scope, number: int) -> Tick
         version=row.version,
         links=await _links(connection, scope, number),
         checks=tuple(row.checks),
+        audiences=tuple(row.audiences),
         created_at=row.created_at,
         updated_at=row.updated_at,
         language=row.language,
@@ -96,7 +99,15 @@ async def _requester(connection: AsyncConnection, ticket_row: Any) -> RequesterV
         id=own.id,
         name=own.person_name or own.name,
         identities=tuple(
-            IdentityView(id=i.id, channel=i.channel, address=i.address, verified=i.verified, name=i.name) for i in known
+            IdentityView(
+                id=i.id,
+                channel=i.channel,
+                address=i.address,
+                verified=i.verified,
+                name=i.name,
+                unreachable=i.unreachable,
+            )
+            for i in known
         ),
         organization=organization,
         plan=ticket_row.plan,
@@ -127,6 +138,7 @@ async def _messages(connection: AsyncConnection, number: int) -> tuple[MessageVi
     )
     found = list(await connection.execute(query))
     files = await _attachments(connection, [row.id for row in found])
+    ways = await of_messages(connection, [row.id for row in found if row.direction == "outbound"])
     return tuple(
         MessageView(
             id=row.id,
@@ -147,6 +159,8 @@ async def _messages(connection: AsyncConnection, number: int) -> tuple[MessageVi
             raw=row.raw,
             flags=tuple(row.flags),
             attachments=tuple(files.get(row.id, ())),
+            deliveries=ways.get(row.id, ()),
+            call=msgspec.convert(row.features["call"], Call) if "call" in row.features else None,
         )
         for row in found
     )
@@ -216,6 +230,18 @@ async def raw_key(connection: AsyncConnection, scope: Scope, message_id: str) ->
     if not row.raw:
         raise NotFound("No such message")
     return BlobKey(row.raw)
+
+
+async def call(connection: AsyncConnection, scope: Scope, message_id: str) -> tuple[str, Call]:
+    query = (
+        select(messages_.c.account, messages_.c.features)
+        .join_from(messages_, tickets, messages_.c.number == tickets.c.number)
+        .where(visible(scope), messages_.c.id == message_id)
+    )
+    row = (await connection.execute(query)).first()
+    if row is None or "call" not in row.features:
+        raise NotFound("No such call")
+    return row.account, msgspec.convert(row.features["call"], Call)
 
 
 async def message_html(

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from channels.form import Limits
+from channels.form import Limits, carried
 from channels.formrules import offered
 from channels.support import SlidingWindow, safe_name, sniff
 from domain.message import StoredFile
@@ -110,6 +110,25 @@ async def test_a_filled_in_page_becomes_a_draft_and_a_receipt(client: Client, wo
         (key_of(PNG), "счёт.png", len(PNG), "image/png")
     ]
     assert world.blobs.contents[key_of(PNG)] == PNG
+
+
+async def test_what_the_link_knew_goes_along_unseen_and_survives_a_mistake(client: Client, world: World) -> None:
+    link = "/form/default?product=crm&version=8.4%22%3E&subject=%D0%A1%D0%B1%D0%BE%D0%B9&BAD-name=x&empty="
+    page = await (await client.get(link)).text()
+    hidden = dict(re.findall(r'name="fields\[([^"]*)\]" value="([^"]*)"', page))
+    assert hidden == {"product": "crm", "version": "8.4&#34;&gt;"}
+    assert 'value="Сбой"' in page
+    extra = await opened(client, world)
+    carried = {"fields[product]": "crm", "fields[version]": '8.4">'}
+    _, _, again = await post(client, {**GOOD, **extra, **carried, "email": "no address", "phone": ""})
+    assert dict(re.findall(r'name="fields\[([^"]*)\]" value="([^"]*)"', again)) == hidden
+    await post(client, {**GOOD, **extra, **carried})
+    assert sent(world)[-1]["fields"] == {"product": "crm", "version": '8.4">'}
+
+
+def test_a_link_carries_so_much_and_no_more() -> None:
+    found = carried({f"n{n}": "x" * 300 for n in range(30)} | {"email": "a@b.example", "lang": "ru"})
+    assert (len(found), {len(value) for value in found.values()}) == (20, {200})
 
 
 async def test_the_receipts_page_follows_the_message(client: Client, world: World) -> None:

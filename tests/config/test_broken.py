@@ -78,6 +78,21 @@ def test_groups_that_nobody_is_in_are_named_where_the_instance_is_known() -> Non
     assert check(BASE, staff=[own, agent("first"), agent("second", "third")]) == ()
 
 
+def test_audiences_that_agents_serve_and_the_policy_does_not_have_are_named() -> None:
+    every = ("first", "second", "third")
+    able = {"warehouse": 2}
+    staff = [
+        agent(*every, skills=able, audiences=frozenset({"staff", "gone", "lost"})),
+        agent(*every, audiences=frozenset({"gone"})),
+        agent(*every, audiences=frozenset({"old"}), active=False),
+    ]
+    assert [(str(p), p.severity) for p in check(BASE, staff=staff)] == [
+        ("catalog.yaml:1: audiences: 1 active agent serves an unknown audience: lost", "warning"),
+        ("catalog.yaml:1: audiences: 2 active agents serve an unknown audience: gone", "warning"),
+    ]
+    assert check(BASE, staff=[agent(*every, skills=able, audiences=frozenset({"staff", "payers"}))]) == ()
+
+
 def test_skills_that_nobody_has_at_the_level_are_named_where_the_instance_is_known() -> None:
     every = ("first", "second", "third")
     where = "kinds.yaml:26: kinds.outage.skills.warehouse: is needed at level 2, and "

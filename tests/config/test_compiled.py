@@ -16,6 +16,7 @@ from domain.policy import (
     Closing,
     Field,
     Goal,
+    IvrPolicy,
     KindType,
     PassOn,
     PriorityField,
@@ -41,6 +42,7 @@ def test_every_key_meets_the_json_schemas_that_editors_use(file: str) -> None:
 
 def test_the_head() -> None:
     assert (POLICY.refused_catalog, POLICY.ping_pong, POLICY.internal_pauses) == ("general/refused", 4, True)
+    assert POLICY.ivr == IvrPolicy(wait_s=900)
     assert POLICY.skills == {"warehouse": Text(ru="Склад", en="Warehouse")}
     severity = PriorityField(
         name="severity", impact={"blocker": Level.HIGH}, urgency={"blocker": Level.HIGH, "minor": Level.LOW}

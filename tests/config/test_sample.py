@@ -40,7 +40,7 @@ def test_the_sample_is_of_the_size_it_claims(policy: Policy) -> None:
     assert [path for path, entry in policy.catalog.items() if entry.retired] == ["accounting/print-service"]
     assert sorted(policy.lines, key=lambda key: policy.lines[key].order) == [
         *("first", "second", "third"),
-        *("it-department", "hr", "household", "finance"),
+        *("it-department", "hr", "household", "finance", "customer-department"),
     ]
     assert sorted(policy.plans) == ["extended", "full-sla", "hda", "internal", "premium", "standard"]
     assert sorted(policy.calendars) == [

@@ -1,4 +1,4 @@
-"""``domain.ports.Store`` and ``UnitOfWork``: the store in memory, SQLite and PostgreSQL keep the same promises."""
+"""``domain.unitofwork.Store`` and ``UnitOfWork``: the store in memory, SQLite and PostgreSQL keep the same promises."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from domain.businesstime import Calendar
+from domain.calls import CallKept
 from domain.clocks import ended, paused
 from domain.commands import Actor
 from domain.effects import Changed, Note, Outcome, Settled, Timer
 from domain.facts import TicketEscalated
-from domain.message import Bounce
+from domain.message import Alert, Bounce, Message
 from domain.status import Status
 from domain.ticket import Earlier, Priority
 from domain.views import Scope
@@ -22,6 +23,7 @@ from gateway.system import SystemClock, UlidIds
 from store import Database
 from tests.fakes_store import FakeStore
 from tests.make import NOON, appended, message, open_tickets, opened, repeated, suppressed
+from tests.router.phone import digits, recording, transcript
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
@@ -270,6 +272,27 @@ async def test_a_ticket_outside_the_scope_is_not_visible(store: Any) -> None:
         assert not await uow.visible(Scope(reader="x", lines=None), number + 1)
 
 
+async def test_a_ticket_keeps_its_audiences_and_is_visible_by_group_and_audience(store: Any) -> None:
+    met = frozenset({"retail", "vip-2"})
+    (number,) = await open_tickets(store, [message()], group="money", audiences=met)
+    async with store.begin() as uow:
+        before = (await uow.states([number]))[number]
+        assert before.audiences == met
+        await uow.change([Changed(before=before, after=replace(before, fields={"a": 1}), facts=())], NOON)
+    async with store.begin() as uow:
+        assert (await uow.states([number]))[number].audiences == met
+        for narrower, seen in (
+            ({"groups": frozenset({("first", "money")})}, True),
+            ({"groups": frozenset({("first", "experts")})}, False),
+            ({"groups": frozenset({("second", "experts")})}, True),
+            ({"audiences": frozenset({"retail"})}, True),
+            ({"audiences": frozenset({"vip"})}, False),
+            ({"audiences": frozenset({"vip"}), "groups": frozenset({("first", "money")})}, False),
+        ):
+            scope = Scope(reader="x", lines=frozenset({"first"}), **narrower)
+            assert await uow.visible(scope, number) is seen
+
+
 async def test_a_requesters_word_sets_the_clocks_that_it_brings(store: Any) -> None:
     mail = message()
     (number,) = await open_tickets(store, [mail])
@@ -369,3 +392,74 @@ async def test_two_timekeepers_at_once_fire_each_timer_once(store: Any) -> None:
     async with store.begin() as uow:
         found = await uow.firings(100)
     assert (sum(fired), len({f.timer.share for f in found}), len(found)) == (40, 40, 40)
+
+
+async def test_a_call_is_recalled_by_any_of_its_keys_and_its_parked_events_are_settled_anew(store: Any) -> None:
+    first, second = digits(), transcript(keys=("recording",), caller=None)
+    waiting = {"account": "office", "wait_until": NOON + timedelta(minutes=10)}
+    async with store.begin() as uow:
+        await uow.recall([first, second], NOON)
+        kept = [
+            CallKept(id=key, keys=event.call.keys, events=(event,), **waiting)
+            for key, event in (("C1", first), ("C2", second))
+        ]
+        await uow.save([suppressed(first), suppressed(second)], NOON, kept)
+    link = recording()
+    async with store.begin() as uow:
+        assert list(await uow.overdue_calls(NOON + timedelta(minutes=9), 5)) == []
+        assert await uow.overdue_calls(NOON + timedelta(minutes=10), 1) == [first]
+        known = await uow.recall([link], NOON)
+        assert {call.id: (call.number, call.events, call.touched) for call in known.calls.values()} == {
+            "C1": (None, (first,), False),
+            "C2": (None, (second,), False),
+        }
+        assert ("phone", first.sender.address) in known.identities
+        (number,) = await uow.next_numbers(1)
+        one = CallKept(
+            id="C1",
+            account="office",
+            keys=(*link.call.keys,),
+            events=(link,),
+            number=number,
+            absorbed=("C2",),
+            gathered=(first, second),
+        )
+        author = known.identities["phone", link.sender.address].id
+        await uow.save([opened(number, author, link)], NOON, [one])
+    async with store.begin() as uow:
+        known = await uow.recall([replace(first, key="other"), second], NOON)
+        assert [(call.id, call.number, len(call.events)) for call in known.calls.values()] == [("C1", number, 3)]
+        assert {key: (each.outcome, each.ticket) for key, each in known.handled.items()} == {
+            event.envelope_id: (Outcome.APPENDED, number) for event in (first, second)
+        }
+        assert list(await uow.overdue_calls(NOON + timedelta(days=1), 5)) == []
+
+
+async def test_alerts_that_fire_are_in_work_until_they_are_over_or_their_ticket_is_closed(store: Any) -> None:
+    def alert(status: Any, handle: str) -> Message:
+        told = Alert(fingerprint=handle, status=status)
+        flags = (f"alert_{status}",)
+        return message(channel="alert", conversation=(handle,), alert=told, flags=flags, received_at=NOON)
+
+    async def join(number: int, source: Message, status: Status | None = None) -> None:
+        async with store.begin() as uow:
+            author = (await uow.recall([source], NOON)).identities["email", source.sender.address].id
+            await uow.save([appended(number, author, source, status)], NOON)
+
+    async def in_work() -> list[tuple[int, str]]:
+        async with store.begin() as uow:
+            return [(each.number, each.product) for each in await uow.incidents(5)]
+
+    first, second, third = await open_tickets(
+        store, [alert("firing", each) for each in "abc"], channel="alert", fields={"product": "cash"}
+    )
+    assert await in_work() == [(third, "cash"), (second, "cash"), (first, "cash")]
+    await join(first, alert("resolved", "a"))
+    await join(third, alert("firing", "c"), Status.CLOSED)
+    assert await in_work() == [(second, "cash")]
+    async with store.begin() as uow:
+        known = await uow.recall([alert("firing", "b"), alert("firing", "c")], NOON)
+    assert [(known.tickets[each].untouched, known.tickets[each].closed_at) for each in (second, third)] == [
+        (True, None),
+        (True, NOON),
+    ]

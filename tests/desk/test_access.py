@@ -1,4 +1,5 @@
-"""Every route x nobody, an agent of other lines, a partner's agent, the right one. The table must name every route."""
+"""Every route x nobody, an agent of other lines, one whose card is narrower, the right one. The table must name every
+route."""
 
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 from desk.api.routes import ROUTES, ApiRoute
 from desk.app import AGENT_PAGES, PUBLIC_PAGES
 from domain.people import Agent
+from domain.views import scope_of
 from tests.desk.conftest import Desk, SignIn, csrf_of
 from tests.fakes_desk import World
 from tests.fakes_desk_data import ANNA, BORIS, CHIEF, LONG_SUBJECT, ticket
@@ -22,9 +24,11 @@ CASES: tuple[tuple[str, str, str, Agent, Agent | None], ...] = (
     ("GET", "/desk/messages/{message}/html", "/desk/messages/M101/html", BORIS, ANNA),
     ("GET", "/desk/messages/{message}/raw", "/desk/messages/M101/raw", BORIS, ANNA),
     ("GET", "/desk/attachments/{attachment}", "/desk/attachments/A1011", BORIS, ANNA),
+    ("GET", "/desk/recordings/{message}", "/desk/recordings/M101", BORIS, ANNA),
     ("GET", "/desk/quarantine", "/desk/quarantine", CHIEF, ANNA),
     ("GET", "/desk/quarantine/{held}", "/desk/quarantine/H1", CHIEF, ANNA),
     ("POST", "/desk/quarantine/{held}/release", "/desk/quarantine/H1/release", CHIEF, ANNA),
+    ("GET", "/desk/channels", "/desk/channels", CHIEF, ANNA),
     ("POST", "/desk/presence", "/desk/presence", ANNA, None),
     ("POST", "/desk/sign-out", "/desk/sign-out", ANNA, None),
 )
@@ -126,27 +130,80 @@ def delegated(world: World) -> World:
     return world
 
 
+def of_another_group(world: World) -> World:
+    """101 stands on the first line in a group that is not Petr's; the others there are in none."""
+    world.accounts.people[PETR.id] = replace(PETR, groups=frozenset({("first", "tablets")}))
+    world.views.tickets[101] = replace(ticket(101), line="first", group="data")
+    return world
+
+
+def of_another_audience(world: World) -> World:
+    """All others are of an audience that Petr serves, and 101 is not."""
+    world.accounts.people[PETR.id] = replace(PETR, audiences=frozenset({"retail", "staff"}))
+    world.views.tickets = {n: replace(each, audiences=("retail", "vip")) for n, each in world.views.tickets.items()}
+    world.views.tickets[101] = replace(ticket(101), line="first", audiences=("vip",))
+    return world
+
+
+@pytest.fixture(params=["partner", "group", "audience"])
+def narrowed(request: pytest.FixtureRequest, world: World) -> World:
+    """Petr works the first line, and of its tickets 101 alone is not for him; 102 names it in its subject."""
+    if request.param == "partner":
+        request.getfixturevalue("delegated")
+    else:
+        {"group": of_another_group, "audience": of_another_audience}[request.param](world)
+    world.views.tickets[102] = replace(world.views.tickets[102], suggestions=(101,))
+    return world
+
+
 @pytest.mark.parametrize(("method", "route", "path", "right", "foreign"), CASES)
-async def test_a_partners_agent_meets_a_colleagues_ticket_on_no_route(
-    signed_in: SignIn, delegated: World, method: str, route: str, path: str, right: Agent, foreign: Agent | None
+async def test_who_may_not_see_a_ticket_of_their_line_meets_it_on_no_route(
+    signed_in: SignIn, narrowed: World, method: str, route: str, path: str, right: Agent, foreign: Agent | None
 ) -> None:
-    """Every page there is: what names a colleague's ticket is as absent, and no list has it."""
+    """Every page there is: what names the ticket is as absent, and no list has it."""
     browser = await signed_in(PETR)
     if route == "/desk/events":
         stream = await browser.get(path)
-        await delegated.live.wait_for(1)
-        delegated.live.tell(101, "first")
-        delegated.live.tell(102, "first")
+        await narrowed.live.wait_for(1)
+        narrowed.live.tell(101, "first")
+        narrowed.live.tell(102, "first")
         assert b'"ticket":102' in await stream.content.readuntil(b"}\n\n")
         stream.close()
         return
     asked = f"{path}&numbers=101,102" if route == "/desk/rows" else path
-    answer = await browser.request(method, asked, data=_csrf(delegated, PETR, method), allow_redirects=False)
+    answer = await browser.request(method, asked, data=_csrf(narrowed, PETR, method), allow_redirects=False)
     if foreign is not None:
         assert answer.status == 404
     page = await answer.text()
     assert "T-000101" not in page.replace(path, "")
     assert LONG_SUBJECT not in page
+
+
+async def test_neither_lists_nor_counts_nor_pages_of_other_tickets_have_it(signed_in: SignIn, narrowed: World) -> None:
+    browser, chief = await signed_in(PETR), await signed_in(CHIEF)
+    for path in ("/desk?status=all", "/desk?q=T-000101", "/desk?line=first", "/desk/tickets/T-000102"):
+        assert LONG_SUBJECT not in await (await browser.get(path)).text(), path
+        assert LONG_SUBJECT in await (await chief.get(path)).text(), path
+    scope = scope_of(narrowed.accounts.people[PETR.id], narrowed.policy.current)
+    every = scope_of(CHIEF, narrowed.policy.current)
+    seen, there = [
+        sum(count.open for count in await narrowed.views.counts(each, narrowed.clock.now()) if count.line == "first")
+        for each in (scope, every)
+    ]
+    assert 0 < seen < there
+    assert f"</span>{seen}</span>" in await (await browser.get("/desk/rail?line=first")).text()
+
+
+async def test_what_is_in_ones_own_hands_is_seen_whatever_group_and_audience_it_is_of(
+    signed_in: SignIn, narrowed: World
+) -> None:
+    mine = replace(narrowed.views.tickets[101], assignee=PETR.id, assignee_name=PETR.name)
+    narrowed.views.tickets[101] = mine
+    browser = await signed_in(PETR)
+    assert LONG_SUBJECT in await (await browser.get("/desk")).text()
+    assert (await browser.get("/desk/tickets/T-000101")).status == 200
+    narrowed.views.tickets[101] = replace(mine, line="second")
+    assert (await browser.get("/desk/tickets/T-000101")).status == 404
 
 
 async def test_a_partners_agent_sees_the_queue_and_what_is_theirs(signed_in: SignIn, delegated: World) -> None:
@@ -173,6 +230,7 @@ OWN = [(route.method, route.path) for route in ROUTES if route.session is not No
 def test_the_routes_of_the_api_that_take_a_session_are_these() -> None:
     assert set(OWN) == {
         ("GET", "/api/v1/agents"),
+        ("GET", "/api/v1/channels"),
         ("PATCH", "/api/v1/agents/{id}"),
         ("POST", "/api/v1/agents/{id}/presence"),
     }
@@ -183,7 +241,7 @@ async def test_a_signed_in_agent_without_a_token_gets_nowhere_in_the_api_but_to_
     signed_in: SignIn, delegated: World, route: ApiRoute
 ) -> None:
     browser = await signed_in(PETR)
-    names = {"{number}": "T-000101", "{id}": "A1011" if "attachments" in route.path else ANNA.id}
+    names = {"{number}": "T-000101", "{delivery}": "D101", "{id}": "A1011" if "attachments" in route.path else ANNA.id}
     path = route.path
     for name, value in names.items():
         path = path.replace(name, value)

@@ -46,7 +46,15 @@ async def test_a_ticket_is_the_contracts_document(anonymous: Desk) -> None:
         "requester": {
             "id": "I102",
             "name": "Игорь Васильевич Красноперекопский",
-            "identities": [{"channel": "email", "address": "i.v.krasnoperekopsky@torg.example", "verified": True}],
+            "identities": [
+                {
+                    "id": "I102",
+                    "channel": "email",
+                    "address": "i.v.krasnoperekopsky@torg.example",
+                    "verified": True,
+                    "unreachable": "",
+                }
+            ],
             "organization": "ООО «Торговый дом Меридиан»",
             "plan": "standard",
         },
@@ -71,6 +79,7 @@ async def test_a_ticket_is_the_contracts_document(anonymous: Desk) -> None:
                 "quoted": "",
                 "html": None,
                 "delivery": None,
+                "deliveries": [],
                 "attachments": [],
             }
         ],
@@ -129,6 +138,7 @@ async def test_a_ticket_is_the_contracts_document(anonymous: Desk) -> None:
         },
         "links": [],
         "checks": [],
+        "audiences": [],
         "history": [
             {
                 "at": "2026-11-23T07:56:00Z",

@@ -15,6 +15,7 @@ from domain.commands import (
     Escalate,
     LinkTo,
     LogWork,
+    Reply,
     Return,
     SetStatus,
     Tick,
@@ -46,6 +47,25 @@ async def post(client: Desk, path: str, body: Any, status: int, headers: dict[st
     ("action", "body", "command", "status"),
     [
         ("note", {"text": "Звонил"}, AddNote(text="Звонил"), 201),
+        ("reply", {"text": "Обновите"}, Reply(text="Обновите"), 201),
+        (
+            "reply",
+            {
+                "text": "Какая версия?",
+                "to": "I9",
+                "status": "waiting_requester",
+                "substatus": "log",
+                "fields": {"a": 1},
+            },
+            Reply(
+                text="Какая версия?",
+                to="I9",
+                status=Status.WAITING_REQUESTER,
+                substatus="log",
+                fields={"a": 1},
+            ),
+            201,
+        ),
         (
             "status",
             {"status": "waiting_requester", "substatus": "log", "reason": "нужен журнал", "fields": {"log": "x"}},

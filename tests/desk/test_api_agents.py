@@ -1,11 +1,13 @@
 """The API's routes for agents: cards for administrators, presence for oneself."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from domain.people import Agent
+from domain.policy import Audience, Text
 from tests.desk.conftest import Desk, SignIn, csrf_of
 from tests.desk.test_api import AGENT, READ, fits, get
 from tests.fakes_desk import World
@@ -20,6 +22,7 @@ BORIS_SHOWN = {
     "lines": ["second", "third"],
     "groups": {},
     "skills": {},
+    "audiences": [],
     "calendar": None,
     "capacity": None,
     "admin": False,
@@ -58,6 +61,19 @@ async def test_a_card_changes_in_part(anonymous: Desk) -> None:
     assert await send(anonymous, "PATCH", BORIS.id, {}) == {**changed, "capacity": None, "active": False}
 
 
+async def test_the_audiences_that_an_agent_serves_are_the_policys(anonymous: Desk, world: World) -> None:
+    found = {key: Audience(key=key, title=Text(ru=key, en=key)) for key in ("retail", "staff")}
+    world.policy.current = replace(world.policy.current, audiences=found)
+    changed = await send(anonymous, "PATCH", BORIS.id, {"audiences": ["staff", "retail"]})
+    assert changed == {**BORIS_SHOWN, "audiences": ["retail", "staff"]}
+    assert await send(anonymous, "PATCH", BORIS.id, {"name": "Борис"}) == {**changed, "name": "Борис"}
+    told = await send(anonymous, "PATCH", BORIS.id, {"audiences": ["vip"]}, 422)
+    assert told["errors"] == [
+        {"field": "audiences", "why": "'vip' is not an audience of the policy; there are retail, staff"}
+    ]
+    assert (await send(anonymous, "PATCH", BORIS.id, {"audiences": []}))["audiences"] == []
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -66,6 +82,7 @@ async def test_a_card_changes_in_part(anonymous: Desk) -> None:
         ({"groups": {"first": ["data"]}}, "groups"),
         ({"skills": {"juggling": 2}}, "skills"),
         ({"skills": {"juggling": 11}}, "skills[...]"),
+        ({"audiences": ["nobody"]}, "audiences"),
         ({"calendar": "mars"}, "calendar"),
         ({"capacity": 0}, "capacity"),
         ({"name": " "}, "name"),

@@ -11,7 +11,7 @@ from desk.downloads import attachment_response, decode_raw, disposition
 from desk.pages.mailview import document, frame_policy
 from desk.signing import INLINE_LIFE, read_inline, sign_inline
 from domain.errors import Unavailable
-from domain.message import Attachment
+from domain.message import Attachment, Call
 from domain.views import AttachmentView
 from tests.desk.conftest import Desk, SignIn, application
 from tests.fakes_desk import SECRET, World
@@ -49,6 +49,31 @@ async def test_pages_carry_the_strict_policy_and_hold_nothing_inline(signed_in: 
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store"
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", page) == []
+
+
+async def test_a_call_shows_who_called_how_long_how_surely_and_its_recording(signed_in: SignIn, world: World) -> None:
+    found = ticket(101)
+    call = Call(
+        keys=("pbx/office/call:1",),
+        event="transcript",
+        event_id="1",
+        number="+79161234567",
+        extension="12",
+        duration_s=74,
+        confidence=0.914,
+        recording_url="https://pbx.example/1.wav?<script>",
+    )
+    said = replace(found.messages[0], text="Не печатает.", call=call)
+    ended = replace(said, id="M102", text="", call=replace(call, withheld=True, confidence=None, recording_url=None))
+    world.views.tickets[101] = replace(found, messages=(said, ended))
+    page = await (await (await signed_in(CHIEF)).get("/desk/tickets/T-000101")).text()
+    shown = [" ".join(re.sub(r"<[^>]+>", "", each).split()) for each in re.findall(r'<p class="call.*?</p>', page)]
+    assert shown == [
+        "Caller +79161234567 (12) · Duration 1:14 · Confidence 91 % · Recording",
+        "The caller hides the number · Duration 1:14",
+    ]
+    assert f'href="/desk/recordings/{said.id}"' in page
+    assert "1.wav" not in page, "where a recording lies is nobody's link to open from here"
 
 
 @pytest.mark.parametrize("vector", VECTORS)
@@ -298,3 +323,13 @@ async def test_the_queue_goes_on_page_by_page(world: World) -> None:
             following = re.search(r'hx-get="([^"]*cursor[^"]*)"', page)
             path = following[1].replace("&amp;", "&") if following else ""
     assert seen == [f"T-{number:06d}" for number in range(1, 121)]
+
+
+async def test_a_recording_is_handed_on_as_a_download(signed_in: SignIn, world: World) -> None:
+    answer = await (await signed_in(BORIS)).get("/desk/recordings/M101")
+    assert (answer.status, len(await answer.read())) == (200, 3000)
+    assert answer.headers["Content-Type"] == "audio/wav"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="call-M101.wav"')
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    world.recordings.fault = Unavailable("recordings", reason="the telephone system answered 500")
+    assert (await (await signed_in(BORIS)).get("/desk/recordings/M101")).status == 503

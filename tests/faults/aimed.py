@@ -28,6 +28,10 @@ BEFORE_MESSAGES = "before messages are published"
 AFTER_MESSAGES = "after messages are published"
 BEFORE_COMMIT = "before the commit"
 AFTER_COMMIT = "after the commit"
+BEFORE_SEEN = "before mails are marked as seen"
+AFTER_SEEN = "after mails are marked as seen"
+BEFORE_BOOKMARK = "before the bookmark moves"
+AFTER_BOOKMARK = "after the bookmark has moved"
 FACTS_SENT = "facts are published and still in the outbox"
 
 _SPOTS: Mapping[str, tuple[str, str]] = {
@@ -38,6 +42,10 @@ _SPOTS: Mapping[str, tuple[str, str]] = {
     AFTER_MESSAGES: ("after", "gateway.bus:Bus.publish_many"),
     BEFORE_COMMIT: ("after", "store.uow:SqlUnitOfWork.save"),
     AFTER_COMMIT: ("before", "gateway.relay:Relay.push"),
+    BEFORE_SEEN: ("before", "channels.imap.session:Session.flag"),
+    AFTER_SEEN: ("after", "channels.imap.session:Session.flag"),
+    BEFORE_BOOKMARK: ("before", "store.channels:SqlChannels.set_bookmark"),
+    AFTER_BOOKMARK: ("after", "store.channels:SqlChannels.set_bookmark"),
     FACTS_SENT: ("before", "store.outbox:SqlOutbox.sent"),
 }
 

@@ -4,11 +4,12 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.roles import FRONT, PARSE, WORK
 from tests.journey.cluster import Cluster
 from tests.journey.instance import Instance, Part
 from tests.journey.system import System, until
 
-_ROLES: Mapping[Part, str] = {"front": "web-smtp", "parse": "normalizer", "work": "router-timekeeper"}
+_ROLES: Mapping[Part, str] = {"front": "-".join(FRONT), "parse": "-".join(PARSE), "work": "-".join(WORK)}
 
 
 def arm(system: System, roles: str, spot: str) -> Path:

@@ -39,6 +39,16 @@ def test_an_account_stands_in_the_file_and_its_secret_in_the_environment(
     assert "planted" not in repr(found)
 
 
+def test_an_account_may_stand_in_the_environment_alone_with_its_lists_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field_name, text in {"HOST": "mail", "PASSWORD": "123", "FOLDERS": '["INBOX", "Заявки"]'}.items():
+        monkeypatch.setenv(f"PRIYOM_CHANNELS__MAILBOX__SUPPORT__{field_name}", text)
+    found = accounts_of(settings.load().channels, "mailbox", Mailbox)
+    assert found == {"support": Mailbox(host="mail", password="123", folders=("INBOX", "Заявки"))}
+    monkeypatch.setenv("PRIYOM_CHANNELS__MAILBOX__SUPPORT__FOLDERS", "INBOX")
+    with pytest.raises(Permanent, match=r"channels\.mailbox\.support\.folders: Invalid JSON"):
+        accounts_of(settings.load().channels, "mailbox", Mailbox)
+
+
 def test_a_secret_may_lie_in_a_file(elsewhere: Path) -> None:
     (elsewhere / "secret").write_text("from a file\n")
     given = {"mailbox": {"support": {"host": "mail", "password_file": str(elsewhere / "secret")}}}

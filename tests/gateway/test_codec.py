@@ -76,7 +76,7 @@ def test_an_envelope_has_its_bytes_in_one_place() -> None:
 
 def test_every_payload_has_a_schema_that_names_its_version() -> None:
     schemas = codec.json_schemas()
-    assert set(schemas) == {"envelope", "message", "message_claim", "fact", "dead"}
+    assert set(schemas) == {"envelope", "message", "message_claim", "fact", "reply", "dead"}
     for name, schema in schemas.items():
         definition = next(d for d in schema["$defs"].values() if d.get("properties", {}).get("type", {}).get("enum"))
         assert name in {

@@ -43,6 +43,7 @@ CARD = {
     "lines": ["first"],
     "groups": [],
     "skills": {},
+    "audiences": [],
     "calendar": None,
     "capacity": None,
     "admin": False,
@@ -55,15 +56,19 @@ CARD = {
 def test_what_assignment_knows_of_an_agent_is_set_in_part(place: Place) -> None:
     added(place)
     words = ("--line", "first", "--line", "second", "--group", "first/accounting", "--skill", "warehouse=3")
+    served = ("--audience", "staff", "--audience", "payers")
     full = {**CARD, "lines": ["first", "second"], "groups": ["first/accounting"], "skills": {"warehouse": 3}}
-    assert card(place, "set", EMAIL, *words, "--calendar", "always", "--capacity", "7", "--admin") == {
+    full = {**full, "audiences": ["payers", "staff"]}
+    assert card(place, "set", EMAIL, *words, *served, "--calendar", "always", "--capacity", "7", "--admin") == {
         **full,
         "calendar": "always",
         "capacity": 7,
         "admin": True,
     }
     assert card(place, "set", EMAIL, "--calendar", "", "--capacity", "0", "--no-admin") == full
-    assert card(place, "set", EMAIL, "--group", "", "--skill", "", "--line", "first", "--name", "Анна") == {
+    assert "for payers, staff" in told(place, "agent", "list")
+    nothing = ("--group", "", "--skill", "", "--audience", "")
+    assert card(place, "set", EMAIL, *nothing, "--line", "first", "--name", "Анна") == {
         **CARD,
         "name": "Анна",
     }
@@ -83,6 +88,7 @@ def test_what_assignment_knows_of_an_agent_is_set_in_part(place: Place) -> None:
         (["--skill", "juggling=2"], "--skill: 'juggling' is not a skill of the policy; there are warehouse"),
         (["--skill", "warehouse=11"], "--skill: warehouse is at level 11, and levels are 1 to 10"),
         (["--skill", "warehouse"], "--skill: 'warehouse' is not KEY=LEVEL"),
+        (["--audience", "nobody"], "--audience: 'nobody' is not an audience of the policy; there are payers, staff"),
         (["--calendar", "mars"], "--calendar: 'mars' is not a calendar of the policy; there are "),
         (["--capacity", "-1"], "--capacity: -1 is not from 1 to 10000"),
         (["--name", " "], "--name: is empty"),

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from channels.alerts.event import json_schema as alert_schema
+from channels.alerts.plain import PlainAlert
+from channels.alerts.zabbix import ZabbixEvent
+from channels.ivr.event import json_schema as ivr_schema
 from config.schema import json_schemas as policy_schemas
 from gateway.codec import json_schemas as bus_schemas
 
@@ -15,6 +19,9 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 def wanted() -> Mapping[Path, str]:
     schemas: dict[Path, Any] = {FOLDER / "bus" / f"{name}.json": s for name, s in bus_schemas().items()}
     schemas |= {FOLDER / "policy" / f"{Path(name).stem}.json": s for name, s in policy_schemas().items()}
+    schemas[FOLDER / "ivr.v1.json"] = ivr_schema()
+    schemas[FOLDER / "alert-plain.v1.json"] = alert_schema(PlainAlert)
+    schemas[FOLDER / "alert-zabbix.v1.json"] = alert_schema(ZabbixEvent)
     return {path: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
 
 

@@ -17,7 +17,7 @@ from tests.journey.system import PRIYOM, System, children_of, kill, until
 
 Part = Literal["front", "parse", "work", "nats"]
 _MARKS: Mapping[Part, str] = {
-    "front": "gateway.process web smtp",
+    "front": "gateway.process web smtp imap telegram",
     "parse": "gateway.process normalizer",
     "work": "gateway.process router timekeeper",
     "nats": "nats-server",

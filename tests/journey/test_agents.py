@@ -60,3 +60,26 @@ def test_open_tickets_follow_who_is_here(own: Instance) -> None:
     ]
     gone = "SELECT count(*) AS n FROM tickets JOIN agents ON agents.id = assignee_id WHERE open AND NOT active"
     assert own.rows(gone) == [{"n": 0}]
+
+
+def test_a_ticket_goes_to_who_serves_its_requester_and_to_nobody_else(own: Instance) -> None:
+    for name, audience in (("vera", "customers"), ("gleb", "staff")):
+        _agent(own, "add", name, "--name", name.title(), "--line", "first")
+        words = ("--skill", "training=10", "--skill", "accounting=10", "--audience", audience)
+        assert _agent(own, "set", name, *words)["audiences"] == [audience]
+    ids = {row["email"].partition("@")[0]: row["id"] for row in own.rows("SELECT id, email FROM agents WHERE active")}
+    own.told("organization", "add", "Клиент", "--domain", "klient.example")
+    number = ticketed(own, b"From: a@klient.example\r\nSubject: Question\r\n\r\nHow do I?")
+    ticket = own.ticket(number)
+    assert (ticket["assignee"], ticket["audiences"]) == (ids["vera"], ["customers"])
+    (assignee,) = (step for step in ticket["decision"]["steps"] if step["step"] == "assignee")
+    assert {each["rule"]: each["why"] for each in assignee["tried"]} == {
+        ids["vera"]: "could have it",
+        ids["gleb"]: "does not serve this requester's audience",
+    }
+    _agent(own, "remove", "vera")
+    _assignee(own, number, is_=None)
+    _agent(own, "set", "gleb", "--audience", "")
+    _assignee(own, number, is_=ids["gleb"])
+    verified = json.loads(own.told("policy", "verify", "--json"))
+    assert (verified["decisions"] > 0, verified["mismatches"]) == (True, [])

@@ -37,6 +37,14 @@ def test_a_null_return_path_is_an_automatic_mail() -> None:
     assert message(plain("x"), mail_from="ivan@client.example").automatic is None
 
 
+def test_what_a_product_says_of_itself_is_fields_of_the_request() -> None:
+    extra = "X-Context-Version: =?utf-8?b?OC40IM6y?=\nX-Context-Last-Load: 2026-03-01\nX-Context-: x\nX-Other: y\n"
+    assert message(plain("Сбой", extra=extra)).fields == {"version": "8.4 β", "last_load": "2026-03-01"}
+    many = "".join(f"X-Context-N{n}: {'v' * 900}\n" for n in range(40))
+    found = message(plain("Сбой", extra=many)).fields
+    assert (len(found), {len(value) for value in found.values()}) == (20, {500})
+
+
 def test_the_sender_is_taken_from_the_transport_when_the_header_names_none() -> None:
     assert message("Subject: x\n\ntext", mail_from="Ivan@Client.example").sender.address == "ivan@client.example"
 

@@ -16,8 +16,9 @@ from domain.people import Agent
 from domain.policy import Assignment, Closing, PassOn
 from domain.status import MOVES, Status
 from domain.ticket import Level, Priority, TicketState
-from router.act import Setting, act
+from router.act import act
 from router.clockwork import begun
+from router.setting import Setting
 from router.steps.clocks import start_clocks
 from router.steps.prioritise import raise_by
 from tests.fakes_store import CountingIds

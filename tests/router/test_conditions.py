@@ -1,10 +1,11 @@
 """Each operation on each sort of field, and the sentence that says why."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from domain.message import Attachment, Message
+from domain.message import Alert, Attachment, Call, Message
 from domain.policy import FIELDS, Condition
 from router.conditions import compiled
 from router.features import Features
@@ -97,8 +98,9 @@ def test_branches(op: str, children: tuple[Condition, ...], holds: bool, why: st
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_every_field_that_the_policy_may_name_can_be_read(field: str) -> None:
-    assert features().values(field)
-    assert compiled(Condition(op="present", field=field, values=(True,))).found(features()) is True
+    full = features(replace(MAIL, call=CALL, alert=ALERT))
+    assert full.values(field)
+    assert compiled(Condition(op="present", field=field, values=(True,))).found(full) is True
 
 
 def test_a_message_with_nothing_in_it_has_no_values() -> None:
@@ -111,3 +113,49 @@ def test_a_message_with_nothing_in_it_has_no_values() -> None:
 def test_an_operation_that_is_not_there_is_refused_when_the_policy_is_made_ready() -> None:
     with pytest.raises(ValueError, match="sounds_like"):
         compiled(Condition(op="sounds_like", field="text", values=("x",)))
+
+
+ALERT = Alert(fingerprint="f1", status="firing", severity="critical", product="stock")
+CALL = Call(
+    keys=("mango/office/call:1",),
+    event="transcript",
+    event_id="e",
+    path=("main", "2"),
+    digits="2",
+    product="stock",
+    transcript_status="final",
+    confidence=0.7,
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        (is_("ivr.digits", "2"), True),
+        (is_("ivr.path", "main"), True),
+        (is_("ivr.path", "MAIN/2"), True),
+        (is_("ivr.path", "main/1"), False),
+        (is_("ivr.product", "stock"), True),
+        (is_("ivr.confidence", "unsure"), True),
+        (is_("ivr.confidence", "sure"), False),
+    ],
+)
+def test_rules_ask_for_the_way_through_a_telephone_menu(condition: Condition, holds: bool) -> None:
+    call = message("", "Ошибка 404", channel="ivr", call=CALL, flags=("confidence_unsure",))
+    assert (compiled(condition).found(features(call)) is not None) is holds
+    assert compiled(condition).found(features(MAIL)) is None
+
+
+def test_how_sure_a_transcript_is_has_three_words_and_none_without_one() -> None:
+    def told(flags: tuple[str, ...], **changed: Any) -> tuple[Any, ...]:
+        call = replace(CALL, **changed)
+        return features(message("", "", channel="ivr", call=call, flags=flags)).values("ivr.confidence")
+
+    assert [told(flags) for flags in ((), ("confidence_unsure",), ("low_confidence",))] == [
+        ("sure",),
+        ("unsure",),
+        ("low",),
+    ]
+    assert told(("low_confidence",), transcript_status="failed") == ("low",)
+    assert told((), transcript_status="pending") == ()
+    assert features(MAIL).values("ivr.confidence") == ()

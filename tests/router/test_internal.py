@@ -64,6 +64,7 @@ def test_the_decision_of_a_request_names_its_parent_and_replays() -> None:
     steps = {step.step: step.because for step in opened.decision.steps}
     assert steps["parent"] == "T-000001 asks for it, inside the house."
     assert "audience" not in steps
+    assert opened.ticket.audiences == frozenset({"staff"}), "a colleague is of the house"
     known = from_snapshot(opened.decision.snapshot)
     assert known.parent is not None
     assert known.parent.number == 1

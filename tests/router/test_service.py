@@ -166,7 +166,21 @@ def test_a_forged_sender_takes_no_conversation_from_its_owner(bench: Bench) -> N
     assert bench.outcomes(mail(3, conversation=("h3", "h1"))) == [("appended", 2)]
 
 
-def test_a_token_joins_its_ticket_from_any_address(bench: Bench) -> None:
+def test_a_letter_of_our_own_that_comes_back_makes_no_ticket(bench: Bench) -> None:
+    ours = f"{sign_ticket(5, SECRET)}.01abc@example.org"
+    forged = f"{sign_ticket(5, b'another secret')}.01abc@example.org"
+    routed = bench.route(mail(1, native_id=ours), mail(2, native_id=forged))
+    assert [outcome(effect) for effect in routed.effects] == [("suppressed", None), ("ticketed", 1)]
+    assert "a letter of our own" in routed.effects[0].reason  # type: ignore[union-attr]
+
+
+def test_mail_from_an_address_of_our_own_is_flagged(bench: Bench) -> None:
+    (effect,) = bench.route(mail(1, sender="support+t1@example.org")).effects
+    assert "own_address" in effect.message.flags
+
+
+def test_a_token_joins_its_ticket_from_any_address_where_the_policy_says_so() -> None:
+    bench = Bench(mail=replace(POLICY.mail, token_suffices=True))
     bench.store.add_ticket(ticket(5, Status.WAITING_REQUESTER, "I9", line="second"))
     sent = mail(1, tokens=(sign_ticket(5, SECRET),))
     routed = bench.route(sent)

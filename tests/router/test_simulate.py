@@ -13,7 +13,7 @@ from config.loader import SAMPLE, compile_policy, load_folder
 from domain.decision import Decision
 from domain.identity import Contract, Identity, Organization
 from domain.people import Worker
-from domain.policy import Policy, Rule
+from domain.policy import Audience, Policy, Rule
 from domain.ticket import Earlier, Priority
 from domain.views import Past
 from router.decide import decide
@@ -22,7 +22,7 @@ from router.simulate import ASSIGNEE, Outcome, Staffing, changes, compare, diffe
 from router.verdict import Join, Open
 from tests.router.make import ANNA, automatic, message
 from tests.router.make import known as known_
-from tests.router.policies import NOW, make_policy, words
+from tests.router.policies import NOW, make_policy, text, words
 
 SAMPLE_POLICY = compile_policy(load_folder(SAMPLE), 1)
 ROMASHKA = Organization(
@@ -210,9 +210,15 @@ def test_a_decision_by_the_sample_policy_is_given_again_by_its_record(mail: Any,
 
 
 def given_to(
-    model: Staffing, *, minutes: int, priority: str = "p3", closed: int | None = None, requester: str = "R"
+    model: Staffing,
+    *,
+    minutes: int,
+    priority: str = "p3",
+    closed: int | None = None,
+    requester: str = "R",
+    audiences: frozenset[str] = frozenset(),
 ) -> str:
-    outcome = Outcome(line="first", kind="how-to", priority=priority)
+    outcome = Outcome(line="first", kind="how-to", priority=priority, audiences=audiences)
     compared = replace(
         compare(past(make_policy()), make_policy(), make_policy()),
         at=NOW + timedelta(minutes=minutes),
@@ -240,6 +246,19 @@ def test_the_model_keeps_in_hand_what_was_really_open() -> None:
 def test_the_model_begins_with_nobody_away_and_nothing_in_hand() -> None:
     busy = [replace(each, presence="away", in_hand={"p3": 99}) for each in workers("A1")]
     assert given_to(Staffing(balanced(1), busy), minutes=0) == "A1"
+
+
+def test_the_model_gives_to_who_serves_the_requester() -> None:
+    serving = replace(workers("A1")[0], audiences=frozenset({"retail"}))
+    assert given_to(Staffing(balanced(1), [serving]), minutes=0) == ""
+    assert given_to(Staffing(balanced(1), [serving]), minutes=0, audiences=frozenset({"retail", "vip"})) == "A1"
+
+
+def test_what_the_requester_meets_is_in_the_outcome_for_the_model() -> None:
+    every = Audience(key="every", title=text("x"), domains=frozenset({"romashka.example"}))
+    policy = replace(make_policy(), audiences={"every": every})
+    found = compare(past(policy, text="накладная"), make_policy(), policy)
+    assert (found.now.audiences, found.then.audiences) == (frozenset(), frozenset({"every"}))
 
 
 def test_a_line_that_shares_nothing_out_has_no_assignee_in_the_model() -> None:

@@ -371,3 +371,16 @@ def test_rules_are_made_ready_once_for_a_policy_and_forgotten_in_time() -> None:
         rules_of(policy)
     assert rules_of(policies[0]) is not first
     assert [ready.rule for ready in rules_of(policies[0])] == list(RULES)
+
+
+def test_a_card_stands_above_the_lookup_and_the_lookup_above_the_domain(policy: Policy) -> None:
+    card, named, owner = (organization(id=key, name=key) for key in ("card", "named", "owner"))
+
+    def of(**inputs: Any) -> str:
+        return identify(message(), known(domain_organization=owner, **inputs), policy.mail).step.outcome
+
+    assert of(organization=card, named_organization=named) == "card"
+    assert of(named_organization=named) == "named"
+    assert of() == "owner"
+    forged = message(authentication=dmarc("fail"))
+    assert identify(forged, known(named_organization=named), policy.mail).organization is None

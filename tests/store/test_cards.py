@@ -37,6 +37,7 @@ async def test_what_is_named_changes_and_the_rest_stays(database: Database) -> N
         lines=frozenset({"first", "second"}),
         groups=frozenset({("first", "billing"), ("second", "experts")}),
         skills={"databases": 2},
+        audiences=frozenset({"retail", "staff"}),
         calendar="night",
         capacity=7,
     )
@@ -47,11 +48,14 @@ async def test_what_is_named_changes_and_the_rest_stays(database: Database) -> N
         lines=frozenset({"first", "second"}),
         groups=frozenset({("first", "billing"), ("second", "experts")}),
         skills={"databases": 2},
+        audiences=frozenset({"retail", "staff"}),
         calendar="night",
         capacity=7,
     )
-    changed = await database.accounts.change_agent(anna.id, AgentChange(admin=True, skills={}, calendar=None))
+    less = AgentChange(admin=True, skills={}, audiences=frozenset({"staff"}), calendar=None)
+    changed = await database.accounts.change_agent(anna.id, less)
     assert (changed.admin, changed.skills, changed.calendar, changed.capacity) == (True, {}, None, 7)
+    assert changed.audiences == frozenset({"staff"})
     assert await database.accounts.agent(anna.id) == changed
     assert await database.accounts.change_agent(anna.id, AgentChange()) == changed
 

@@ -9,10 +9,12 @@ from alembic import command
 from sqlalchemy import Column, Connection, MetaData, text
 
 from domain.errors import Permanent, Unavailable
-from domain.views import Filter, Scope
+from domain.people import AgentChange
+from domain.views import Filter, Scope, scope_of
 from gateway.system import SystemClock, UlidIds
 from store import Database, schema
 from tests.make import NOON
+from tests.router.policies import make_policy
 
 
 def _open(url: str) -> Database:
@@ -60,6 +62,8 @@ def _first_version(connection: Connection) -> None:
         "tickets": {"number": 7, "requester_id": "I1", "status": "in_progress", "priority": "p2", "line": "first"}
         | {"impact": "high", "urgency": "low"},
         "clocks": {"id": "C1", "number": 7, "target": "resolution", "state": "running"},
+        "agents": {"id": "A1", "email": "anna@x.example", "name": "Анна", "active": True, "admin": False},
+        "agent_lines": {"agent_id": "A1", "line": "first"},
         "clock_segments": {"clock_id": "C1", "position": 0, "kind": "running"},
     }
     for name, values in known.items():
@@ -83,10 +87,17 @@ async def test_a_database_of_the_first_version_is_brought_up_with_all_that_is_in
     async with database.store.begin() as uow:
         ticket = (await uow.states([7]))[7]
     assert (ticket.line, ticket.priority, ticket.parent, ticket.checks) == ("first", "p2", None, frozenset())
+    assert ticket.audiences == frozenset()
     (clock,) = ticket.clocks
     assert (clock.id, clock.warn, clock.fired) == ("C1", (), ())
     page = await database.views.queue(Scope(reader="t", lines=None), Filter())
     assert [row.number for row in page.items] == [7]
+    (anna,) = await database.accounts.agents()
+    assert (anna.lines, anna.groups, anna.audiences) == (frozenset({"first"}), frozenset(), frozenset())
+    assert [row.number for row in (await database.views.queue(scope_of(anna, make_policy()), Filter())).items] == [7]
+    served = await database.accounts.change_agent(anna.id, AgentChange(audiences=frozenset({"staff"})))
+    page = await database.views.queue(scope_of(served, make_policy()), Filter())
+    assert page.items == (), "what was routed before met no audience"
     await database.close()
 
 

@@ -13,7 +13,7 @@ from domain.status import Status
 from domain.ticket import Priority
 from store import Database
 from store.recall import tickets
-from store.tables import AgentGroupRow, AgentRow, AgentSkillRow
+from store.tables import AgentAudienceRow, AgentGroupRow, AgentRow, AgentSkillRow
 from store.tables.base import table
 from tests.make import NOON, message, open_tickets
 
@@ -41,6 +41,7 @@ async def test_the_active_agents_of_the_lines_come_with_all_that_assignment_asks
     async with database.engines.write.begin() as connection:
         await connection.execute(insert(table(AgentGroupRow)).values(agent_id=vera, line="first", group="billing"))
         await connection.execute(insert(table(AgentSkillRow)).values(agent_id=vera, skill="databases", level=2))
+        await connection.execute(insert(table(AgentAudienceRow)).values(agent_id=vera, audience="retail"))
     assert await _workers(database, "first", "second") == {
         "Vera": Worker(
             id=vera,
@@ -52,6 +53,7 @@ async def test_the_active_agents_of_the_lines_come_with_all_that_assignment_asks
             away_until=NOON,
             calendar="office",
             capacity=7,
+            audiences=frozenset({"retail"}),
         )
     }
 
