@@ -13,7 +13,7 @@ class ReactionDoc(Strict):
     """Selectors narrow it, an empty one fits all; it does at least one thing."""
 
     key: Slug
-    on: Literal["warned", "breached", "nobody_eligible", "ping_pong"]
+    on: Literal["warned", "breached", "nobody_eligible", "ping_pong", "letters_muted"]
     targets: list[TargetName] = Field(default=[])
     share: Share | None = None
     plans: list[Slug] = Field(default=[])

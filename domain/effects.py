@@ -32,15 +32,16 @@ class Outcome(StrEnum):
 class Timer:
     """Something that is to happen to a ticket at a moment: ``clock`` (a share of a clock's goal, in per cent, is used
     up; 100: it is due), ``close`` (nobody objected in feedback) or ``remind`` (the requester has not answered yet).
-    ``nobody_eligible`` and ``ping_pong`` have happened already, and the policy's reactions to them are due at once."""
+    ``nobody_eligible``, ``ping_pong`` and ``letters_muted`` have happened already, and the policy's reactions to them
+    are due at once."""
 
-    what: Literal["clock", "close", "remind", "nobody_eligible", "ping_pong"]
+    what: Literal["clock", "close", "remind", "nobody_eligible", "ping_pong", "letters_muted"]
     at: datetime
     clock: str | None = None
     share: int = 0
 
 
-EVENTS: frozenset[str] = frozenset({"nobody_eligible", "ping_pong"})
+EVENTS: frozenset[str] = frozenset({"nobody_eligible", "ping_pong", "letters_muted"})
 """Timers that are no part of how a ticket stands: they stay when its others are set anew."""
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from domain.clocks import ClockRecord, Segment, Target, ended, is_open, paused, points, resumed, retargeted
 from domain.effects import Timer
-from domain.facts import Fact, NobodyEligible, TicketReturned
+from domain.facts import Fact, LettersMuted, NobodyEligible, TicketReturned
 from domain.policy import Plan, Policy
 from domain.ports import Ids
 from domain.status import Status
@@ -208,9 +208,11 @@ def events_of(facts: Iterable[Fact], policy: Policy, now: datetime) -> tuple[Tim
     )
 
 
-def _event(fact: Fact, policy: Policy) -> Literal["nobody_eligible", "ping_pong"] | None:
+def _event(fact: Fact, policy: Policy) -> Literal["nobody_eligible", "ping_pong", "letters_muted"] | None:
     if isinstance(fact, NobodyEligible):
         return "nobody_eligible"
+    if isinstance(fact, LettersMuted):
+        return "letters_muted"
     return "ping_pong" if isinstance(fact, TicketReturned) and fact.times >= policy.ping_pong else None
 
 

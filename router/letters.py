@@ -50,6 +50,9 @@ _ABOUT: Mapping[str, Text] = {
     "line_stay warned": Text(ru="Скоро истекает время на линии", en="Its time on the line is nearly over"),
     "line_stay breached": Text(ru="Время на линии истекло", en="Its time on the line is over"),
     "nobody_eligible": Text(ru="Некому взять обращение", en="Nobody can take the ticket"),
+    "letters_muted": Text(
+        ru="Заявителю больше не уходят автоматические письма", en="The requester is sent no more letters by themselves"
+    ),
     "ping_pong": Text(ru="Обращение ходит между линиями", en="The ticket goes to and fro between lines"),
 }
 _NOBODY = Text(ru="Уважаемый клиент", en="customer")

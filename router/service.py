@@ -13,7 +13,7 @@ from domain.calls import CallKept
 from domain.commands import Actor
 from domain.effects import Appended, Changed, Effect, Opened
 from domain.errors import Temporary
-from domain.facts import Fact
+from domain.facts import Fact, LettersMuted
 from domain.message import Message
 from domain.outgoing import NO_OUTLET, Outlet
 from domain.policy import Policy
@@ -23,6 +23,7 @@ from domain.tokens import verify_ticket
 from domain.unitofwork import Store, UnitOfWork
 from router.batch import BatchView, claimed_tokens
 from router.calling import CallBatch, Group
+from router.clockwork import events_of
 from router.decide import decide
 from router.enact import BY, enact
 from router.forwarding import opened_there
@@ -191,6 +192,8 @@ class Router:
         )
         if effect.letters:
             mailed[identity.id] = (hour + 1, day + 1)
+        muted = [fact for fact in effect.facts if isinstance(fact, LettersMuted)]
+        effect = replace(effect, timers=(*effect.timers, *events_of(muted, policy, now))) if muted else effect
         return replace(effect, letters=(*effect.letters, *forwards)) if forwards else effect
 
     def _verified(self, messages: Sequence[Message]) -> tuple[int, ...]:

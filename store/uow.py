@@ -24,7 +24,7 @@ from domain.ports import Ids
 from domain.ticket import Incident, TicketState
 from domain.unitofwork import Recollection
 from domain.views import Scope
-from store import calls, changes, incidents, letters, staff, timers
+from store import calls, changes, correspondence, incidents, staff, timers
 from store.engine import Engines, faults
 from store.recall import recall
 from store.rows import Outgoing
@@ -166,13 +166,15 @@ class SqlUnitOfWork:
     async def correspondences(self, numbers: Collection[int], now: datetime) -> Mapping[int, Correspondence]:
         with faults():
             found: Mapping[int, Correspondence] = await self._perform(
-                lambda c: letters.correspondences(c, numbers, now)
+                lambda c: correspondence.correspondences(c, numbers, now)
             )
         return found
 
     async def mailed(self, identities: Collection[str], now: datetime) -> Mapping[str, tuple[int, int]]:
         with faults():
-            found: Mapping[str, tuple[int, int]] = await self._perform(lambda c: letters.mailed(c, identities, now))
+            found: Mapping[str, tuple[int, int]] = await self._perform(
+                lambda c: correspondence.mailed(c, identities, now)
+            )
         return found
 
     async def fire(self, now: datetime, most: int) -> int:

@@ -6,9 +6,10 @@ from typing import Literal
 from domain.clocks import Target
 from domain.ticket import Priority
 
-Event = Literal["warned", "breached", "nobody_eligible", "ping_pong"]
+Event = Literal["warned", "breached", "nobody_eligible", "ping_pong", "letters_muted"]
 """``warned`` and ``breached``: a clock; ``nobody_eligible``: no agent of the line could be given the ticket;
-``ping_pong``: it was passed back as often as the policy bears."""
+``ping_pong``: it was passed back as often as the policy bears; ``letters_muted``: its requester has had as
+many letters written by themselves as the policy lets one have."""
 
 Notified = Literal["assignee", "line", "lead"]
 

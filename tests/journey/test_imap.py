@@ -1,6 +1,7 @@
 """From a mailbox to tickets: a real Dovecot, and ``priyom up`` with accounts of it."""
 
 from collections.abc import Iterator
+from email.utils import getaddresses
 
 import pytest
 
@@ -8,6 +9,8 @@ from tests.dovecot import PASSWORD, Dovecot, dovecot
 from tests.journey.cluster import cluster
 from tests.journey.instance import Instance, instance
 from tests.journey.system import System, until
+from tests.journey.test_mail_both_ways import letter, mail_settings, only_ticket, received, tickets_of
+from tests.relay import Relay, relay
 from tests.servers import NatsServer, PostgresServer
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -48,9 +51,16 @@ def server() -> Iterator[Dovecot]:
 
 
 @pytest.fixture(scope="module")
-def priyom(server: Dovecot) -> Iterator[Instance]:
+def post() -> Iterator[Relay]:
+    with relay() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def priyom(server: Dovecot, post: Relay) -> Iterator[Instance]:
     server.make("support", "Заявки")
     settings = {
+        **mail_settings(post.port),
         **account(server, "support", folders='["INBOX", "Заявки"]', poll_s="1"),
         **account(server, "billing", after="move", move_to="Принято"),
         **account(server, "broken", password="not-this-one"),
@@ -69,7 +79,9 @@ def test_mails_of_every_mailbox_become_tickets_once(priyom: Instance, server: Do
     until("all are marked", lambda: server.unseen("support") == [] and server.flags("billing") == {})
     ledger = priyom.quiet_ledger()
     assert ledger["total"]["accepted"] == ledger["total"]["ticketed"] == 30
-    found = priyom.rows("SELECT account, adapter, COUNT(*) AS n FROM messages GROUP BY account, adapter")
+    found = priyom.rows(
+        "SELECT account, adapter, COUNT(*) AS n FROM messages WHERE direction = 'inbound' GROUP BY account, adapter"
+    )
     assert {(row["account"], row["adapter"]): row["n"] for row in found} == {
         ("support", "imap"): 20,
         ("billing", "imap"): 10,
@@ -94,6 +106,29 @@ def test_the_same_mail_in_two_mailboxes_is_one_ticket(priyom: Instance, server: 
     until("it is taken", lambda: server.flags("billing") == {})
     until("it is known", lambda: priyom.ledger()["total"]["duplicate"] == before["duplicate"] + 1)
     assert tickets(priyom, "twice") == ["twice"]
+
+
+def test_what_was_fetched_is_answered_by_mail_and_the_customers_answer_joins_its_ticket(
+    priyom: Instance, server: Dovecot, post: Relay
+) -> None:
+    olga = "olga@client.example"
+    asked = letter("Как обновиться?", "Подскажите, пожалуйста.", sender=olga, message_id="<asked@client.example>")
+    server.put("support", asked.as_bytes())
+    number = only_ticket(priyom, olga)
+    answer = priyom.request("POST", f"/api/v1/tickets/{number}/reply", body={"text": "Кнопкой «Обновить»."})
+    assert answer.status == 201, answer
+    ours = next(taken for taken in received(post, olga, 2) if "Кнопкой «Обновить»." in taken.text)
+    assert "<asked@client.example>" in ours.mail["References"]
+
+    ((_, reply_to),) = getaddresses([ours.mail["Reply-To"]])
+    back = letter("Re: Как обновиться?", "Получилось.", sender=olga, to=reply_to)
+    back["In-Reply-To"] = ours.mail["Message-ID"]
+    server.put("support", back.as_bytes())
+    until(
+        "the customer's answer joined the ticket",
+        lambda: priyom.get(f"/api/v1/tickets/{number}")["messages"][-1]["text"].strip() == "Получилось.",
+    )
+    assert len(tickets_of(priyom, olga)) == 1
 
 
 def test_two_processes_of_many_machines_make_one_ticket_a_mail_and_mark_nothing_while_the_bus_is_away(

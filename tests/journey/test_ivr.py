@@ -122,6 +122,20 @@ def test_while_the_bus_stands_still_a_call_is_kept_in_the_spool_and_follows(swit
     assert switchboard.rows("SELECT count(*) AS n FROM messages WHERE native_id = 'call-4'") == [{"n": 1}]
 
 
+def test_the_answer_to_a_caller_is_a_call_that_somebody_makes(switchboard: Instance) -> None:
+    number = switchboard.outcome(_post(switchboard, _event("call-9", event_id="e9")).json()["id"])["number"]
+    path = f"/api/v1/tickets/T-{number:06d}"
+    answer = switchboard.request("POST", f"{path}/reply", body={"text": "Счёт выставлен заново."})
+    assert answer.status == 201, answer
+    waiting = answer.json()["messages"][-1]["delivery"]
+    assert (waiting["state"], waiting["channel"], waiting["address"]) == ("call_back", "phone", "+79161234567")
+    called = switchboard.request("POST", f"{path}/deliveries/{waiting['id']}/called", body={})
+    assert called.status == 200, called
+    assert switchboard.get(path)["messages"][-1]["delivery"]["state"] == "called_back"
+    again = switchboard.request("POST", f"{path}/deliveries/{waiting['id']}/called", body={})
+    assert (again.status, again.json()["detail"]) == (409, "There is no call to make.")
+
+
 def _completed(call: str) -> dict[str, Any]:
     """A call that is over, with its recording; the words are still to come."""
     event = _event(call, event="call.completed", event_id=f"{call}-end", seq=6)

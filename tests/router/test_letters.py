@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from domain.commands import Actor, Escalate, SetStatus
-from domain.facts import LettersMuted, MessageAppended
+from domain.facts import LettersMuted, MessageAppended, NoticeDue
 from domain.message import Automatic
 from domain.outgoing import Correspondence, Correspondent, Outgoing, Outlet
-from domain.policy import Closing, Letter, LetterBudget, Text
+from domain.policy import Closing, Letter, LetterBudget, Reaction, Text
 from domain.status import Status
 from domain.ticket import TicketState
 from domain.views import Scope
@@ -134,6 +134,18 @@ def test_a_correspondent_who_has_had_their_share_is_muted_and_their_tickets_are_
     assert len(office.acknowledged) == 3
     muted = [f for effect in office.store.tables.effects for f in effect.facts if isinstance(f, LettersMuted)]
     assert [(fact.ticket, fact.count) for fact in muted] == [(4, 3), (5, 3)]
+
+
+def test_a_muted_correspondent_is_an_alarm_of_the_policy() -> None:
+    alarm = Reaction(key="storm", on="letters_muted", notify=frozenset({"lead"}), mark="storm")
+    office = Office(ACKNOWLEDGEMENT, budget=LetterBudget(per_hour=1, per_day=1), reactions=(alarm,))
+    office.write()
+    office.store.tables.mailed["I1"] = (1, 1)
+    office.write()
+    office.at(NOW)
+    assert "storm" in office.store.tables.states[2].flags
+    told = [f for change in office.store.tables.changes for f in change.facts if isinstance(f, NoticeDue)]
+    assert [(fact.ticket, fact.whom, fact.about) for fact in told] == [(2, ("lead",), "letters_muted")]
 
 
 def test_one_batch_counts_against_the_budget_too() -> None:

@@ -229,6 +229,19 @@ async def test_letters_that_nobody_wrote_are_counted_by_the_hour_and_the_day(dat
         assert await uow.mailed([letter.to], NOON + timedelta(days=2)) == {}
 
 
+async def test_letters_are_counted_over_all_channels_of_a_person(database: Database) -> None:
+    letter = await opened_with(database, automatic=True)
+    chat = message(channel="telegram", sender=replace(message().sender, channel="telegram", address="777"))
+    await open_tickets(database.store, [chat])
+    other = await requester(database, 2)
+    await sent_out(database, outgoing(other, automatic=True, channel="telegram"), number=2)
+    async with database.store.begin() as uow:
+        assert await uow.mailed([letter.to, other], NOON) == {letter.to: (1, 1), other: (1, 1)}
+    await database.identities.merge(EVERY, other, letter.to, "agent:A1", NOON)
+    async with database.store.begin() as uow:
+        assert await uow.mailed([letter.to, other], NOON) == {letter.to: (2, 2), other: (2, 2)}
+
+
 async def test_whom_a_ticket_may_be_answered_to_and_what_was_last_said(database: Database) -> None:
     first = message(reply_to=replace(message().sender, address="boss@romashka.example"))
     await open_tickets(database.store, [first])
