@@ -12,7 +12,7 @@ ANNA, BORIS = 501, 502
 CASH, TAX = brief(12, "Касса не печатает"), brief(34, "Отчёт НДС", "waiting_requester")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def running() -> Iterator[BotApi]:
     with botapi() as api:
         yield api
@@ -20,7 +20,6 @@ def running() -> Iterator[BotApi]:
 
 @pytest.fixture
 async def bot(running: BotApi) -> AsyncIterator[Bot]:
-    running.sent.clear()
     bot = Bot(running)
     async with bot.polling():
         yield bot
@@ -336,7 +335,6 @@ async def test_who_types_faster_than_people_do_is_not_answered_each_time(bot: Bo
 
 
 async def test_nothing_is_remembered_while_bookmarks_are_away_and_nothing_lost(running: BotApi) -> None:
-    running.sent.clear()
     bot = Bot(running)
     bot.requests.opened = [CASH, TAX]
     async with bot.polling():
