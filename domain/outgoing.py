@@ -143,15 +143,16 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A letter to an agent, about a ticket and no part of its conversation. ``delivery`` is its id, the same however
-    often its cause is told."""
+    """A letter to an agent, or to an identity whose owner asked for a code; about a ticket and no part of its
+    conversation. ``delivery`` is its id, the same however often its cause is told."""
 
     delivery: str
-    agent: str
+    agent: str | None = None
+    identity: str | None = None
     number: int
     subject: str
     text: str
-    letter: str
+    letter: str | None = None
     language: str
 
 

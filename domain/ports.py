@@ -304,6 +304,16 @@ class OwnRequests(Protocol):
         or over."""
         ...
 
+    async def send_code(self, channel: str, address: str, mail: str, language: str) -> bool:
+        """Mails a code to somebody who has written from there, so that they can show that both are theirs. False where
+        no mail is sent from here, or it is asked too often; never says whether anybody has written from there."""
+        ...
+
+    async def prove(self, channel: str, address: str, code: str, name: str) -> bool:
+        """The code came back from the identity that asked for it: both are one person's. False where it is not that
+        code, used or over, or too many were tried."""
+        ...
+
     async def shared_number(self, channel: str, address: str, number: str, name: str) -> None:
         """The identity's owner has shared their telephone number (E.164), and the channel vouches that it is theirs."""
         ...

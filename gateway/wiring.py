@@ -86,7 +86,7 @@ class House:
         """What people may do with their own requests. Who settles one is sent no letter about it."""
         actions = TicketActions(self.database.store, self.policies, self.clock, self.ids)
         releases = BusReleases(self.database, self.bus, self.blobs, self.clock, self.ids)
-        return Requests(self.database, actions, releases, self.policies, self.clock)
+        return Requests(self.database, actions, releases, self.policies, self.clock, self.ids, self.outlet)
 
     @property
     def outlet(self) -> Outlet:

@@ -119,7 +119,7 @@ class SqlDeliveries:
         self._committed(outgoing)
 
     async def notify(self, notices: Sequence[Notice], now: datetime) -> None:
-        """Letters to agents; those that are there already are left as they are."""
+        """Letters that are no messages; those that are there already are left as they are."""
         if not notices:
             return
         rows = rows_of.Rows()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -80,6 +80,36 @@ class SqlIdentities:
                     proven = update(identities).where(identities.c.id.in_([shown.id, first.id]))
                     await connection.execute(proven.values(verified=True))
         return True
+
+    async def challenge(
+        self, mail: str, secret: str, now: datetime, valid: timedelta, *, most: int
+    ) -> tuple[str, int] | None:
+        """A secret of the caller's for the owner of a mail address: their identity, and the request that they touched
+        last. None where nobody has asked for anything from there, or as many as ``most`` secrets are still good."""
+        async with self._writer.turn(Turn.PERSON):
+            with faults():
+                async with self._engines.write.begin() as connection:
+                    query = (
+                        select(identities.c.id, tickets.c.number)
+                        .join_from(identities, tickets, tickets.c.requester_id == identities.c.id)
+                        .where(identities.c.channel == "email", identities.c.address == mail)
+                        .order_by(tickets.c.updated_at.desc(), tickets.c.number.desc())
+                        .limit(1)
+                    )
+                    found = (await connection.execute(query)).first()
+                    if found is None:
+                        return None
+                    good = (
+                        _invites.c.identity_id == found.id,
+                        _invites.c.expires_at > now,
+                        _invites.c.expires_at <= now + valid,
+                    )
+                    given = await connection.execute(select(func.count()).select_from(_invites).where(*good))
+                    if given.scalar_one() >= most:
+                        return None
+                    values = {"secret_hash": _hash(secret), "identity_id": found.id, "expires_at": now + valid}
+                    await connection.execute(plain_insert(_invites).values(**values, used_at=None))
+        return found.id, found.number
 
     async def shared_number(self, channel: str, address: str, number: str, name: str, now: datetime) -> None:
         """The owner of an identity has shown that a telephone number is theirs."""

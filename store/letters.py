@@ -133,14 +133,14 @@ def _delivery(number: int, letter: Outgoing, state: str, now: datetime) -> dict[
 
 
 def notice(given: Notice, now: datetime) -> dict[str, Any]:
-    """The delivery of a letter to an agent."""
+    """The delivery of a letter that is no message of its ticket."""
     return {
         "id": given.delivery,
         "message_id": None,
         "number": given.number,
         "channel": "email",
         "account": "",
-        "identity_id": None,
+        "identity_id": given.identity,
         "agent_id": given.agent,
         "address": "",
         "letter": given.letter,

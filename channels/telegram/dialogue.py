@@ -27,6 +27,7 @@ from domain.views import RequestBrief
 
 _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COMMAND = re.compile(r"/[A-Za-z0-9_]{1,32}(?:@\w+)?")
+_MAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 _LINK = "link_"
 _STILL_COMING = (1.0, 2.0)
 """Seconds after which a choice is tried again: the message that it is about may be on its way yet."""
@@ -100,6 +101,11 @@ class Dialogue:
                 await self._status(update)
             case "close":
                 await self._ask_close(update)
+            case "email":
+                await self._send_code(update, payload)
+            case "code":
+                known = await self._deps.requests.prove(ADAPTER, str(update.user), payload, update.name)
+                await self._say(update, "linked" if known else "not_proved")
             case "help":
                 await self._say(update, "help")
             case _:
@@ -117,6 +123,13 @@ class Dialogue:
         before = await self._chats.load(update.chat)
         await self._chats.save(update.chat, before, replace(before, new=True, product=payload, catalog=""))
         await self._say(update, "product")
+
+    async def _send_code(self, update: Update, mail: str) -> None:
+        if not _MAIL.fullmatch(mail):
+            await self._say(update, "email_how")
+            return
+        sent = await self._deps.requests.send_code(ADAPTER, str(update.user), mail, self.tongue(update))
+        await self._say(update, "code_sent" if sent else "code_refused")
 
     async def _new(self, update: Update) -> None:
         before = await self._chats.load(update.chat)

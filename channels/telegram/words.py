@@ -20,9 +20,11 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "The request will be about the chosen product. Write what has happened.",
     ),
     "help": (
-        "/new — новое обращение\n/status — мои обращения\n/close — закрыть обращение\n/help — эта справка\n\n"
+        "/new — новое обращение\n/status — мои обращения\n/close — закрыть обращение\n"
+        "/email — подтвердить свой адрес почты\n/help — эта справка\n\n"
         "Чтобы дополнить обращение, ответьте на наше сообщение.",
-        "/new — a new request\n/status — my requests\n/close — close a request\n/help — this help\n\n"
+        "/new — a new request\n/status — my requests\n/close — close a request\n"
+        "/email — confirm your mail address\n/help — this help\n\n"
         "To add to a request, reply to our message.",
     ),
     "new": ("Следующее сообщение откроет новое обращение.", "Your next message opens a new request."),
@@ -45,6 +47,22 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     "stale": ("Кнопка устарела.", "This button is out of date."),
     "linked": ("Готово: мы вас узнали.", "Done: we know you now."),
     "not_linked": ("Ссылка не подходит или устарела.", "The link does not fit or is out of date."),
+    "email_how": (
+        "Напишите адрес после команды: /email anna@example.org",
+        "Write the address after the command: /email anna@example.org",
+    ),
+    "code_sent": (
+        "Если с этого адреса нам писали, туда ушёл код. Отправьте его сюда: /code 12345678",
+        "If we have had mail from this address, a code has gone there. Send it here: /code 12345678",
+    ),
+    "code_refused": (
+        "Отправить код сейчас нельзя. Попробуйте через 15 минут.",
+        "No code can be sent now. Try again in 15 minutes.",
+    ),
+    "not_proved": (
+        "Код не подходит или устарел. /email пришлёт новый.",
+        "The code does not fit or is out of date. /email sends a new one.",
+    ),
     "number_kept": ("Спасибо, номер сохранён.", "Thank you, the number is kept."),
     "unknown": (
         "Такой команды нет. /help покажет, какие есть.",
@@ -80,6 +98,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "new": ("Новое обращение", "A new request"),
     "status": ("Мои обращения", "My requests"),
     "close": ("Закрыть обращение", "Close a request"),
+    "email": ("Подтвердить адрес почты", "Confirm a mail address"),
+    "code": ("Ввести код из письма", "Enter the code of the letter"),
     "help": ("Справка", "Help"),
 }
 

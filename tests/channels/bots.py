@@ -77,6 +77,16 @@ class Requests:
         self.done.append(("link", channel, address, secret, name))
         return secret in self.secrets
 
+    async def send_code(self, channel: str, address: str, mail: str, language: str) -> bool:
+        self._there()
+        self.done.append(("send_code", channel, address, mail, language))
+        return len([one for one in self.done if one[0] == "send_code"]) < 3
+
+    async def prove(self, channel: str, address: str, code: str, name: str) -> bool:
+        self._there()
+        self.done.append(("prove", channel, address, code, name))
+        return code in self.secrets
+
     async def shared_number(self, channel: str, address: str, number: str, name: str) -> None:
         self._there()
         self.done.append(("number", channel, address, number, name))

@@ -80,6 +80,31 @@ async def test_a_link_with_a_secret_makes_the_person_known(bot: Bot, anna: Perso
     ]
 
 
+async def test_a_code_by_mail_makes_the_person_known(bot: Bot, anna: Person) -> None:
+    bot.requests.secrets = {"01234567"}
+    for text in ("/email", "/email anna", "/email Anna@client.example", "/code 1", "/code 01234567"):
+        anna.write(text)
+    assert await bot.said(ANNA, 5) == [
+        "Напишите адрес после команды: /email anna@example.org",
+        "Напишите адрес после команды: /email anna@example.org",
+        "Если с этого адреса нам писали, туда ушёл код. Отправьте его сюда: /code 12345678",
+        "Код не подходит или устарел. /email пришлёт новый.",
+        "Готово: мы вас узнали.",
+    ]
+    assert bot.requests.done == [
+        ("send_code", "telegram", "501", "Anna@client.example", "ru"),
+        ("prove", "telegram", "501", "1", "Анна Петрова"),
+        ("prove", "telegram", "501", "01234567", "Анна Петрова"),
+    ]
+    assert bot.drafts == []
+
+
+async def test_codes_that_are_asked_for_too_often_are_refused(bot: Bot, anna: Person) -> None:
+    for _ in range(3):
+        anna.write("/email anna@client.example")
+    assert (await bot.said(ANNA, 3))[2] == "Отправить код сейчас нельзя. Попробуйте через 15 минут."
+
+
 async def test_a_link_of_a_product_goes_with_the_next_message_alone(bot: Bot, anna: Person) -> None:
     anna.write("/start sigma-cash_2")
     await bot.said(ANNA, 1)

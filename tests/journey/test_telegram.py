@@ -1,6 +1,7 @@
 """A running ``priyom up`` and a bot: what is written in a chat becomes tickets, and what agents answer comes back."""
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from tests.botapi import BOT, TOKEN, BotApi, Call, Person, botapi
 from tests.journey.instance import Instance, instance
 from tests.journey.system import until
+from tests.journey.test_mail_both_ways import letter, mail_settings, only_ticket, received, write
+from tests.relay import Relay, relay
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(300)]
 
@@ -27,8 +30,14 @@ def api() -> Iterator[BotApi]:
 
 
 @pytest.fixture(scope="module")
-def priyom(api: BotApi) -> Iterator[Instance]:
-    with instance(settings=account(api)) as running:
+def post() -> Iterator[Relay]:
+    with relay() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def priyom(api: BotApi, post: Relay) -> Iterator[Instance]:
+    with instance(settings={**account(api), **mail_settings(post.port)}) as running:
         yield running
 
 
@@ -100,6 +109,24 @@ def test_a_second_message_continues_the_open_request_and_new_opens_another(priyo
     vera.write("/status")
     listed = heard(api, vera, "Ваши открытые обращения")
     assert {number, other} <= set(listed.text.split())
+
+
+def test_a_code_by_mail_shows_that_a_chat_and_an_address_are_one_persons(
+    priyom: Instance, api: BotApi, post: Relay
+) -> None:
+    ira, address = api.person(609, first_name="Ира"), "ira@client.example"
+    write(priyom, letter("Нет отчёта", "Не формируется отчёт.", sender=address), sender=address)
+    number = only_ticket(priyom, address)
+    ira.write(f"/email {address}")
+    heard(api, ira, "туда ушёл код")
+    asked = next(taken for taken in received(post, address, 2) if "Код подтверждения" in taken.mail["Subject"])
+    (code,) = re.findall(r"^\d{8}$", asked.text, re.MULTILINE)
+    ira.write(f"/code {code}")
+    heard(api, ira, "мы вас узнали")
+    known = priyom.get(f"/api/v1/tickets/{number}")["requester"]["identities"]
+    assert {(one["channel"], one["verified"]) for one in known} == {("email", True), ("telegram", True)}
+    ira.write("/status")
+    assert number in heard(api, ira, "Ваши открытые обращения").text
 
 
 def test_with_several_open_the_sender_is_asked_and_the_choice_places_the_message(priyom: Instance, api: BotApi) -> None:

@@ -59,6 +59,18 @@ async def test_a_secret_is_used_once_and_in_time(database: Database) -> None:
     await database.identities.forget(NOON + VALID + timedelta(seconds=1))
 
 
+async def test_a_secret_for_an_address_goes_with_the_request_touched_last_and_no_more_than_so_many(
+    database: Database,
+) -> None:
+    assert await database.identities.challenge("anna@romashka.example", "one", NOON, VALID, most=2) is None
+    mail = await mailed(database)
+    await mailed(database)
+    given = [await database.identities.challenge("anna@romashka.example", each, NOON, VALID, most=2) for each in "abc"]
+    assert given == [(mail, 2), (mail, 2), None]
+    assert await database.identities.accept("telegram", "777", "Аня", "b", NOON, how="code")
+    assert [link.how for link in await database.identities.links(EVERY, mail)] == ["code"]
+
+
 async def test_a_shared_number_joins_the_card_that_has_it(database: Database) -> None:
     caller = Address(channel="phone", address="+79161234567")
     await open_tickets(database.store, [message(channel="api", sender=caller)])
