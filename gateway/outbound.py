@@ -160,7 +160,7 @@ class Outbound:
             hours = int(GIVE_UP_AFTER.total_seconds() // 3600)
             return self._result(delivery, "failed", f"given up after {hours} hours: {error}")
         pause = LADDER[min(delivery.attempt, len(LADDER)) - 1]
-        retry_at = now + timedelta(seconds=max(pause, retry_after or 0.0) if retry_after is None else retry_after)
+        retry_at = now + timedelta(seconds=pause if retry_after is None else retry_after)
         return Result(delivery=delivery.id, state="queued", at=now, error=error, retry_at=retry_at)
 
     async def _redirect(self, delivery: Delivery) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 @dataclass(slots=True)
 class Place:
     """``since``: mails that came before that day were never wanted. ``accepted``: intake has them, the mailbox does not
-    know it yet. ``tried``: how often a mail was not handed out."""
+    know it yet. ``tried``: how often a mail was not handed out; ``lost``: how often in a row the connection was lost
+    while it was."""
 
     validity: int
     uid: int = 0
@@ -22,6 +23,7 @@ class Place:
     accepted: set[int] = field(default_factory=set)
     settled: set[int] = field(default_factory=set)
     tried: Counter[int] = field(default_factory=Counter)
+    lost: Counter[int] = field(default_factory=Counter)
 
     @classmethod
     def from_bookmark(cls, value: Mapping[str, Any]) -> "Place":

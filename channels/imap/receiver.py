@@ -192,8 +192,11 @@ class ImapReceiver:
         large = [uid for uid in new if uid in heads and heads[uid].size > self._settings.max_size]
         for uid in large:
             self._refuse(folder, uid, "size", f"{heads[uid].size} bytes")
-        await self._flag_refused(session, mailbox, large)
-        place.settle(large, batch)
+        breaking = [uid for uid in new if place.lost[uid] > _TRIES and uid not in large]
+        for uid in breaking:
+            self._refuse(folder, uid, "breaks", "the connection was lost whenever it was handed out")
+        await self._flag_refused(session, mailbox, [*large, *breaking])
+        place.settle([*large, *breaking], batch)
         rest = [uid for uid in batch if uid not in place.settled]
         for part in _parts(rest, heads):
             await self._take(session, folder, mailbox, place, part)
@@ -202,7 +205,7 @@ class ImapReceiver:
 
     async def _take(self, session: Session, folder: str, mailbox: Mailbox, place: Place, part: Sequence[int]) -> None:
         wanted = [uid for uid in part if uid not in place.accepted]
-        bodies = await self._bodies(session, wanted)
+        bodies = await self._bodies(session, place, wanted)
         drafts = {uid: self._draft(folder, mailbox, uid, raw) for uid, raw in bodies.items()}
         outcomes = await asyncio.gather(
             *(self._accept(place, uid, draft) for uid, draft in drafts.items()), return_exceptions=True
@@ -225,13 +228,25 @@ class ImapReceiver:
             await self._remember(folder, place)
             raise later[0] if later else Temporary("Not now", reason="the server does not hand out all of its mails")
 
-    async def _bodies(self, session: Session, uids: Sequence[int]) -> dict[int, bytes]:
-        """A server that refuses them together is asked for each: its neighbours are not to wait for a broken one."""
-        found = await session.bodies(uids)
-        if len(uids) > 1:
+    async def _bodies(self, session: Session, place: Place, uids: Sequence[int]) -> dict[int, bytes]:
+        """A server that refuses them together is asked for each, and for those alone with which the connection was lost
+        before: its neighbours are not to wait for a broken one."""
+        together = [uid for uid in uids if uid not in place.lost]
+        found = await self._fetched(session, place, together)
+        if len(uids) > 1 or not together:
             for uid in [uid for uid in uids if uid not in found]:
-                found.update(await session.bodies([uid]))
+                found.update(await self._fetched(session, place, [uid]))
         return {uid: found[uid] for uid in uids if uid in found}
+
+    async def _fetched(self, session: Session, place: Place, uids: Sequence[int]) -> dict[int, bytes]:
+        try:
+            found = await session.bodies(uids)
+        except SessionFault:
+            place.lost.update(uids)
+            raise
+        for uid in uids:
+            del place.lost[uid]
+        return found
 
     async def _not_handed_out(
         self, session: Session, folder: str, place: Place, missing: Sequence[int]

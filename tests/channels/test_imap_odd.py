@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from channels.imap import ImapAccount
+from channels.imap import ImapAccount, receiver
 from tests.channels.mailboxes import Box, mail, until
 from tests.channels.oddserver import OddServer, odd_server
 from tests.dovecot import PASSWORD
@@ -42,6 +42,49 @@ async def test_a_mail_that_is_listed_and_not_handed_out_is_passed_over_at_last()
     assert one.refused == ["unreadable"]
     assert server.fetched_bodies().count("UID FETCH 2 (UID BODY.PEEK[])") == 3
     assert one.bookmarks.kept["imap", "support", "INBOX"]["uid"] == 3
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "_LONGEST_PAUSE", 0.05)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_mail_with_which_the_connection_is_lost_each_time_is_passed_over_at_last() -> None:
+    """The server dies of it: its neighbours were asked for together with it once, and not again."""
+
+    def odd(_tag: str, words: str) -> str | None:
+        asked = words.startswith("UID FETCH") and "BODY" in words
+        return "* BYE [SERVERBUG] internal\r\n" if asked and "2" in words.split()[2].split(",") else None
+
+    server = OddServer({n: mail(n) for n in (1, 2, 3)}, odd=odd)
+    async with odd_server(server):
+        one = account(server)
+        async with one.running():
+            await until("it is given up", lambda: server.flags.get(2))
+            await until("its neighbours are taken", lambda: len(one.intake.mails) == 2)
+            await until("the bookmark is behind them", lambda: _uid(one) == 3)
+    assert server.flags == {1: {"\\Seen"}, 2: {"$PriyomRefused"}, 3: {"\\Seen"}}
+    assert sorted(one.intake.mails) == [mail(1), mail(3)]
+    assert one.refused == ["breaks"]
+    assert server.fetched_bodies().count("UID FETCH 2 (UID BODY.PEEK[])") == 3
+    assert server.fetched_bodies().count("UID FETCH 1,2,3 (UID BODY.PEEK[])") == 1
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_connections_that_are_lost_now_and_then_pass_over_nothing() -> None:
+    lost = iter([True, True, False, True, True, True, False])
+
+    def odd(_tag: str, words: str) -> str | None:
+        asked = words.startswith("UID FETCH") and "BODY" in words
+        return "* BYE bye\r\n" if asked and next(lost, False) else None
+
+    server = OddServer({n: mail(n) for n in (1, 2)}, odd=odd)
+    async with odd_server(server):
+        one = account(server)
+        async with one.running():
+            await until("both are taken", lambda: len(one.intake.mails) == 2)
+    assert one.refused == []
 
 
 async def test_a_mail_that_was_removed_meanwhile_is_gone_and_no_trouble() -> None:
