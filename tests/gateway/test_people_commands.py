@@ -146,7 +146,7 @@ def test_an_organisation_with_all_that_assignment_and_audiences_ask(place: Place
     words = ("--domain", "Romashka.example", "--domain", "romashka.test", "--plan", "premium", "--since", "2026-01-01")
     made = told(
         place, "organization", "add", "Romashka", *words, "--segment", "partner", "--group", "holding",
-        "--engineer", EMAIL,
+        "--engineer", EMAIL, "--department", "it@romashka.example",
     )  # fmt: skip
     assert organizations(place) == [
         {
@@ -156,6 +156,7 @@ def test_an_organisation_with_all_that_assignment_and_audiences_ask(place: Place
             "domains": ["romashka.example", "romashka.test"],
             "groups": ["holding"],
             "engineer": EMAIL,
+            "department": "it@romashka.example",
             "contracts": [{"plan": "premium", "since": "2026-01-01", "until": None}],
         }
     ]
